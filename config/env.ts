@@ -1,0 +1,113 @@
+import { BUCKETS, readTopologyFile, type Topology } from "./topology.ts";
+
+export const SERVICE_NAMES = ["user", "graph", "tweet", "timeline", "gateway"] as const;
+export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What a process takes from its environment, checked once. */
+export interface Env {
+  port: number;
+  /** Address that the gateway and the metrics listen on. */
+  host: string;
+  /** undefined: the first free port from 9464 up. */
+  metricsPort: number | undefined;
+  natsUrl: string | undefined;
+  redisUrl: string | undefined;
+  redisPrefix: string;
+  topology: Topology;
+  services: ServiceName[];
+  logLevel: LogLevel;
+  nodeId: string | undefined;
+  /** Multiplies every rate limit; 0 switches them off. */
+  rateLimitFactor: number;
+  /** Proxies in front of the gateway whose X-Forwarded-For entries are believed. */
+  trustedProxies: number;
+  /** Authors with more followers than this are pulled at read time instead of pushed. */
+  pullThreshold: number;
+  /** Connections per shard and process to the primary for transactions, and again for reads. */
+  poolSize: number;
+  reusePort: boolean;
+}
+
+/** A configuration mistake, named in one line by the variable that holds it. */
+export class EnvError extends Error {
+  override name = "EnvError";
+}
+
+function integer(env: NodeJS.ProcessEnv, name: string, fallback: number, min: number, max: number): number {
+  const raw = env[name];
+  if (raw === undefined || raw === "") return fallback;
+  const value = Number(raw);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new EnvError(`${name}: expected a whole number from ${min} to ${max}, got "${raw}"`);
+  }
+  return value;
+}
+
+function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, known: readonly T[], fallback: T): T {
+  const raw = env[name] || fallback;
+  const found = known.find((value) => value === raw);
+  if (!found) throw new EnvError(`${name}: expected one of ${known.join(", ")}, got "${raw}"`);
+  return found;
+}
+
+function url(env: NodeJS.ProcessEnv, name: string, schemes: readonly string[]): string | undefined {
+  const raw = env[name];
+  if (!raw) return undefined;
+  for (const part of raw.split(",")) {
+    if (
+      !schemes.some((scheme) =>
+        part.trim().includes("://") ? part.trim().startsWith(`${scheme}://`) : raw.includes("://"),
+      )
+    ) {
+      throw new EnvError(`${name}: expected ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`);
+    }
+  }
+  return raw;
+}
+
+function services(env: NodeJS.ProcessEnv): ServiceName[] {
+  if (env.SERVICES === undefined) return [...SERVICE_NAMES];
+  return env.SERVICES.split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "")
+    .map((name) => oneOf({ SERVICES: name }, "SERVICES", SERVICE_NAMES, "user"));
+}
+
+function topology(env: NodeJS.ProcessEnv): Topology {
+  if (!env.TOPOLOGY_FILE) throw new EnvError("TOPOLOGY_FILE: expected the path of the topology file");
+  try {
+    return readTopologyFile(env.TOPOLOGY_FILE);
+  } catch (error) {
+    throw new EnvError(`TOPOLOGY_FILE: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Reads and checks the whole environment. Throws EnvError, one line that names the variable. */
+export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
+  const factor = Number(env.RATE_LIMIT_FACTOR ?? 1);
+  if (!Number.isFinite(factor) || factor < 0) {
+    throw new EnvError(`RATE_LIMIT_FACTOR: expected a number from 0 up, got "${env.RATE_LIMIT_FACTOR}"`);
+  }
+  return {
+    port: integer(env, "PORT", 3000, 0, 65_535),
+    host: env.HOST || "127.0.0.1",
+    metricsPort: env.METRICS_PORT ? integer(env, "METRICS_PORT", 9464, 0, 65_535) : undefined,
+    natsUrl: url(env, "NATS_URL", ["nats", "tls"]),
+    redisUrl: url(env, "REDIS_URL", ["redis", "rediss", "redis+sentinel", "rediss+sentinel"]),
+    redisPrefix: env.REDIS_PREFIX ?? "roost:",
+    topology: topology(env),
+    services: services(env),
+    logLevel: oneOf(env, "LOG_LEVEL", LOG_LEVELS, "info"),
+    nodeId: env.NODE_ID || undefined,
+    rateLimitFactor: factor,
+    trustedProxies: integer(env, "TRUSTED_PROXIES", 0, 0, 16),
+    pullThreshold: integer(env, "PULL_THRESHOLD", 10_000, 0, Number.MAX_SAFE_INTEGER),
+    poolSize: integer(env, "PG_POOL_SIZE", 10, 1, 200),
+    reusePort: env.REUSE_PORT === "1",
+  };
+}
+
+export { BUCKETS };

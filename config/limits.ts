@@ -1,0 +1,31 @@
+/**
+ * Every number that bounds what a client may ask for or a process may hold. Times in ms, sizes in bytes.
+ */
+export const limits = {
+  /** Requests a user (or, signed out, an IP) may make per window, by endpoint class: a token bucket each. */
+  rates: {
+    signup: { perWindow: 30, windowMs: 15 * 60_000 },
+    login: { perWindow: 30, windowMs: 15 * 60_000 },
+    compose: { perWindow: 100, windowMs: 15 * 60_000 },
+    write: { perWindow: 300, windowMs: 15 * 60_000 },
+    read: { perWindow: 900, windowMs: 15 * 60_000 },
+  },
+  /** Largest request body the gateway reads. */
+  bodyBytes: 64 * 1024,
+  /** Ids or usernames in one lookup, as in the X API. */
+  lookup: 100,
+  timelinePage: { min: 1, default: 100, max: 100 },
+  userTimelinePage: { min: 5, default: 10, max: 100 },
+  listPage: { min: 1, default: 100, max: 1000 },
+  accessTokenMs: 2 * 3_600_000,
+  refreshTokenMs: 30 * 86_400_000,
+  idempotencyMs: 24 * 3_600_000,
+  /** A home list keeps this many entries and is cut back to it once `slack` more have been pushed. */
+  homeList: { keep: 800, slack: 64, maxAgeMs: 86_400_000 },
+  /** How long the filler of a cache entry may take before its lease dies. */
+  leaseMs: 5_000,
+  fanoutPage: 1_000,
+  pushesPerScript: 250,
+} as const;
+
+export type RateClass = keyof typeof limits.rates;

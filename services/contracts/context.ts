@@ -1,0 +1,40 @@
+import type { CallingOptions, Context } from "moleculer";
+import type { ActionName, Id, ParamsOf, ResultOf, Viewer } from "./actions.ts";
+import { RoostError } from "./errors.ts";
+import type { EventMap, EventName } from "./events.ts";
+
+export interface Meta {
+  /** Set by the gateway alone; absent for a signed-out client. */
+  viewer?: Viewer;
+}
+
+/** A Moleculer context whose calls are checked against the ActionMap. */
+export interface Ctx<Params = unknown> extends Omit<Context<Params, Meta>, "call" | "broadcast"> {
+  params: Params;
+  meta: Meta;
+  call<A extends ActionName>(action: A, params: ParamsOf<A>, options?: CallingOptions): Promise<ResultOf<A>>;
+  broadcast<E extends EventName>(event: E, payload: EventMap[E]): Promise<void>;
+}
+
+/** A broker's calls, checked against the ActionMap. */
+export interface TypedBroker {
+  call<A extends ActionName>(action: A, params: ParamsOf<A>, options?: CallingOptions): Promise<ResultOf<A>>;
+  broadcast<E extends EventName>(event: E, payload: EventMap[E]): Promise<void>;
+}
+
+/** The signed-in user. Throws 401 where there is none. */
+export function requireViewer(ctx: { meta: Meta }): Viewer {
+  if (!ctx.meta.viewer) throw new RoostError("UNAUTHORIZED", "Sign in first: this needs a bearer token.");
+  return ctx.meta.viewer;
+}
+
+/** The signed-in user's id, which must be `id`: nobody acts for somebody else. Throws 401 or 403. */
+export function requireSelf(ctx: { meta: Meta }, id: Id, field = "id"): Id {
+  const { userId } = requireViewer(ctx);
+  if (userId !== id) {
+    throw new RoostError("FORBIDDEN", `The \`${field}\` must be the id of the signed-in user.`, {
+      errors: [{ message: "must be the signed-in user's id", parameters: { [field]: [id] } }],
+    });
+  }
+  return userId;
+}
