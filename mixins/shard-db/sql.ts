@@ -1,0 +1,26 @@
+import { hash } from "node:crypto";
+
+/** A prepared statement and its values. `Row` is what it returns: bigints as decimal strings, timestamps as Dates. */
+export interface Statement<Row> {
+  name: string;
+  text: string;
+  values: unknown[];
+  /** Never set: carries the row type. */
+  readonly row?: Row;
+}
+
+const prepared = new WeakMap<TemplateStringsArray, { name: string; text: string }>();
+
+/**
+ * Builds a statement from a template: every `${value}` becomes a parameter, never text. Each template is prepared once
+ * per connection.
+ */
+export function sql<Row = never>(strings: TemplateStringsArray, ...values: unknown[]): Statement<Row> {
+  let known = prepared.get(strings);
+  if (!known) {
+    const text = strings.reduce((all, part, i) => `${all}$${i}${part}`);
+    known = { name: `q${hash("sha1", text, "hex")}`, text };
+    prepared.set(strings, known);
+  }
+  return { ...known, values };
+}
