@@ -1,0 +1,113 @@
+import { join, resolve } from "node:path";
+import { lockDirectory } from "./lock.ts";
+import { startNats } from "./nats.ts";
+import { startPostgres } from "./postgres/index.ts";
+import { findProgram } from "./programs/index.ts";
+import { missingNotice } from "./programs/notices.ts";
+import { startRedis } from "./redis/index.ts";
+import type { Server } from "./server.ts";
+import { loadState, makeDataDir, type State, saveState } from "./state.ts";
+import { Supervisor, stopLeftovers } from "./supervisor.ts";
+import type { Stack, StackOptions, TopologyName } from "./types.ts";
+
+export type { ServerHandle } from "./server.ts";
+export type { ExternalServers, Stack, StackOptions, TopologyName } from "./types.ts";
+
+const SHARDS: Record<TopologyName, number> = { single: 1, replicas: 1, sharded: 3 };
+const REPLICAS: Record<TopologyName, number> = { single: 0, replicas: 3, sharded: 1 };
+
+interface Part {
+  url: string | undefined;
+  servers: Server[];
+  notice?: string;
+}
+
+/**
+ * Brings up real Postgres, Redis and NATS servers on loopback, and resolves once all of them answer. The data
+ * directory keeps the data, the ports and the secrets. Nothing that was started outlives this process, not even when
+ * it is killed.
+ * @throws a readable error when the data directory is in use or a server does not come up; nothing is left running
+ */
+export async function bringUp(options: StackOptions): Promise<Stack> {
+  const dataDir = resolve(options.dataDir);
+  const { external = {}, onProgress = () => {} } = options;
+  makeDataDir(dataDir);
+  const supervisor = new Supervisor();
+  try {
+    const lock = await lockDirectory(dataDir, supervisor.reaperPid ?? 0);
+    const running = join(dataDir, "running.json");
+    await stopLeftovers(running);
+    supervisor.guard({ lock, running });
+    const state = loadState(dataDir, SHARDS[options.topology]);
+    const [postgres, redis, nats] = await settleAll([
+      external.topologyFile === undefined
+        ? bringUpPostgres(options, dataDir, state, supervisor)
+        : { topologyFile: external.topologyFile, servers: [] },
+      external.redisUrl === undefined
+        ? bringUpRedis(options, dataDir, state, supervisor)
+        : { url: external.redisUrl, servers: [] },
+      external.natsUrl === undefined
+        ? bringUpNats(options, dataDir, state, supervisor)
+        : { url: external.natsUrl, servers: [] },
+    ]);
+    saveState(dataDir, state);
+    onProgress("all servers answer");
+    return {
+      topologyFile: postgres.topologyFile,
+      redisUrl: redis.url,
+      natsUrl: nats.url,
+      notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
+      servers: [...postgres.servers, ...redis.servers, ...nats.servers],
+      supervisor,
+      stop: () => supervisor.stop(),
+    };
+  } catch (error) {
+    await supervisor.stop();
+    throw error;
+  }
+}
+
+async function bringUpPostgres(options: StackOptions, dataDir: string, state: State, supervisor: Supervisor) {
+  options.onProgress?.("starting Postgres");
+  const standbys = options.replicas ?? REPLICAS[options.topology];
+  return startPostgres({ dataDir, shards: SHARDS[options.topology], standbys }, state, supervisor);
+}
+
+async function bringUpRedis(
+  options: StackOptions,
+  dataDir: string,
+  state: State,
+  supervisor: Supervisor,
+): Promise<Part> {
+  if (options.redis === false) return { url: undefined, servers: [] };
+  const program = await findProgram("redis-server", options.onProgress ?? (() => {}));
+  if (program === undefined) return { url: undefined, servers: [], notice: missingNotice("redis-server") };
+  options.onProgress?.("starting Redis");
+  return startRedis(options.topology, state, { dataDir, program, supervisor, password: state.secrets.redis });
+}
+
+async function bringUpNats(
+  options: StackOptions,
+  dataDir: string,
+  state: State,
+  supervisor: Supervisor,
+): Promise<Part> {
+  if (options.nats === false) return { url: undefined, servers: [] };
+  const program = await findProgram("nats-server", options.onProgress ?? (() => {}));
+  if (program === undefined) return { url: undefined, servers: [], notice: missingNotice("nats-server") };
+  options.onProgress?.("starting NATS");
+  return startNats(dataDir, state, { program, supervisor });
+}
+
+/** Waits for all even when one fails, so that nothing is still being started while the rest is stopped. */
+async function settleAll<T extends readonly unknown[]>(
+  parts: {
+    [K in keyof T]: T[K] | Promise<T[K]>;
+  },
+): Promise<T> {
+  const results = await Promise.allSettled(parts);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  // The cast: every result is fulfilled, in the order of the tuple.
+  return results.map((result) => (result.status === "fulfilled" ? result.value : undefined)) as unknown as T;
+}
