@@ -1,0 +1,217 @@
+import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
+import { Keys } from "./keys.ts";
+import type { Script } from "./script.ts";
+
+/** Bounds, in ms: a command's answer, a connection, how long a node that failed is left alone, a replica's word. */
+const TIMEOUTS = { command: 500, connect: 1_000, rest: 500, replicate: 250 } as const;
+
+/** Redis cannot be reached, or not in time. Whoever catches it goes on without Redis. */
+export class RedisDown extends Error {
+  override name = "RedisDown";
+}
+
+/** Answers that mean "not now" rather than "wrong". */
+const TRANSIENT = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED)/;
+
+export interface RedisAddress {
+  kind: "standalone" | "sentinel" | "cluster";
+  nodes: { host: string; port: number }[];
+  username?: string;
+  password?: string;
+  db?: number;
+  tls: boolean;
+  /** Sentinel's name of the master. */
+  name?: string;
+}
+
+/**
+ * Understands `redis://…`, a comma list of them for a cluster, and `redis+sentinel://[:password@]h1:p,h2:p/name`;
+ * `rediss` for TLS. Throws where it is none of these.
+ */
+export function parseRedisUrl(url: string): RedisAddress {
+  const sentinel = /^(rediss?)\+sentinel:\/\/(?:([^@/]*)@)?([^/]+)\/([^/?]+)$/.exec(url);
+  if (sentinel) {
+    const [, scheme, userinfo = "", hosts = "", name] = sentinel;
+    const [username, password] = userinfo.includes(":") ? userinfo.split(":") : [undefined, userinfo];
+    return {
+      kind: "sentinel",
+      nodes: hosts.split(",").map((host) => hostPort(`redis://${host}`, 26_379)),
+      username: username ? decodeURIComponent(username) : undefined,
+      password: password ? decodeURIComponent(password) : undefined,
+      tls: scheme === "rediss",
+      name,
+    };
+  }
+  const [first, ...rest] = url
+    .split(",")
+    .map((part) => new URL(part.includes("://") ? part : `redis://${part}`));
+  if (!first || !/^rediss?:$/.test(first.protocol))
+    throw new Error("expected redis://, rediss:// or redis+sentinel://");
+  return {
+    kind: rest.length > 0 ? "cluster" : "standalone",
+    nodes: [first, ...rest].map(({ href }) => hostPort(href, 6_379)),
+    username: decodeURIComponent(first.username) || undefined,
+    password: decodeURIComponent(first.password) || undefined,
+    db: Number(first.pathname.slice(1)) || undefined,
+    tls: first.protocol === "rediss:",
+  };
+}
+
+function hostPort(href: string, fallback: number): { host: string; port: number } {
+  const { hostname, port } = new URL(href);
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || fallback };
+}
+
+function connect(address: RedisAddress): Redis | Cluster {
+  const common: RedisOptions = {
+    username: address.username,
+    password: address.password,
+    tls: address.tls ? {} : undefined,
+    commandTimeout: TIMEOUTS.command,
+    connectTimeout: TIMEOUTS.connect,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    keepAlive: 10_000,
+    retryStrategy: (tries) => Math.min(1_000, 50 * 2 ** tries),
+  };
+  if (address.kind === "cluster") {
+    const options: ClusterOptions = {
+      enableOfflineQueue: false,
+      redisOptions: common,
+      clusterRetryStrategy: (tries) => Math.min(1_000, 50 * 2 ** tries),
+      slotsRefreshTimeout: TIMEOUTS.connect,
+      slotsRefreshInterval: 2_000,
+      lazyConnect: true,
+    };
+    return new Cluster(address.nodes, options);
+  }
+  if (address.kind === "sentinel") {
+    return new Redis({
+      ...common,
+      sentinels: address.nodes,
+      sentinelPassword: address.password,
+      name: address.name,
+      sentinelRetryStrategy: (tries) => Math.min(1_000, 50 * 2 ** tries),
+      failoverDetector: true,
+      lazyConnect: true,
+    });
+  }
+  return new Redis({ ...common, ...address.nodes[0], db: address.db, lazyConnect: true });
+}
+
+/**
+ * Redis, in whichever form the URL names. Nothing is queued while it is away and nothing is sent twice: a command
+ * either answers in time or throws RedisDown; after a failure, further commands to that partition fail at once for
+ * half a second, so that a reader is not held up by a Redis that hangs.
+ */
+export class RedisStore {
+  readonly keys: Keys;
+  readonly clustered: boolean;
+  readonly #client: Redis | Cluster;
+  /** Whether a master here has replicas that may take its place. */
+  readonly #replicated: boolean;
+  readonly #restUntil = new Map<string, number>();
+
+  constructor(url: string, prefix: string) {
+    const address = parseRedisUrl(url);
+    this.keys = new Keys(prefix);
+    this.clustered = address.kind === "cluster";
+    this.#replicated = address.kind !== "standalone";
+    this.#client = connect(address);
+    // Every command reports its own failure; the connection comes back by itself.
+    this.#client.on("error", () => {});
+  }
+
+  /** Connects, or leaves that to the background where Redis is away. */
+  async open(): Promise<void> {
+    await this.#client.connect().catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#client.disconnect();
+  }
+
+  /** Runs a script; all keys must share a partition unless Redis stands alone. Throws RedisDown. */
+  run(script: Script, keys: string[], args: (string | number)[] = []): Promise<unknown> {
+    return this.#guard(keys[0] ?? "", async () => {
+      try {
+        return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (error instanceof Error && error.message.startsWith("NOSCRIPT")) {
+          return await this.#client.eval(script.lua, keys.length, ...keys, ...args);
+        }
+        throw error;
+      }
+    });
+  }
+
+  /** Values of the keys, in their order. */
+  async mget(keys: string[]): Promise<(string | null)[]> {
+    if (keys.length === 0) return [];
+    if (!this.clustered) return this.#guard("", () => this.#client.mget(...keys));
+    return Promise.all(keys.map((key) => this.#guard(key, () => this.#client.get(key))));
+  }
+
+  /** Sets values that never change, for `ttlMs`. */
+  async setAll(entries: [key: string, value: string][], ttlMs: number): Promise<void> {
+    await Promise.all(
+      entries.map(([key, value]) => this.#guard(key, () => this.#client.set(key, value, "PX", ttlMs))),
+    );
+  }
+
+  async delete(keys: string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.#guard(key, () => this.#client.del(key))));
+  }
+
+  /**
+   * Splits items into groups that one script may serve: by partition in a cluster, otherwise all together; at most
+   * `size` to a group.
+   */
+  groups<T>(items: Iterable<T>, keyOf: (item: T) => string, size: number): T[][] {
+    const byTag = Map.groupBy(items, (item) => (this.clustered ? tagOf(keyOf(item)) : ""));
+    return [...byTag.values()].flatMap((group) =>
+      Array.from({ length: Math.ceil(group.length / size) }, (_, i) => group.slice(i * size, (i + 1) * size)),
+    );
+  }
+
+  /**
+   * Whether everything that this connection wrote so far has reached a replica of each master, so that a failover
+   * cannot lose it. True at once where there are no replicas by design.
+   */
+  async replicated(): Promise<boolean> {
+    if (!this.#replicated) return true;
+    const masters = this.#client instanceof Cluster ? this.#client.nodes("master") : [this.#client];
+    const reached = await this.#guard("", () =>
+      Promise.all(masters.map((node) => node.wait(1, TIMEOUTS.replicate))),
+    );
+    return reached.length > 0 && reached.every((count) => count >= 1);
+  }
+
+  async ping(): Promise<boolean> {
+    try {
+      await this.#client.ping();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #guard<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const tag = this.clustered ? tagOf(key) : "";
+    if ((this.#restUntil.get(tag) ?? 0) > Date.now()) throw new RedisDown("Redis failed a moment ago");
+    try {
+      return await work();
+    } catch (error) {
+      const reply = error instanceof Error && error.name === "ReplyError";
+      if (reply && !TRANSIENT.test(error.message)) throw error;
+      // A refused connection answers at once and comes back at once: only a time-out is worth resting for.
+      if (error instanceof Error && /timed out/i.test(error.message)) {
+        this.#restUntil.set(tag, Date.now() + TIMEOUTS.rest);
+      }
+      throw new RedisDown(error instanceof Error ? error.message : String(error), { cause: error });
+    }
+  }
+}
+
+const tagOf = (key: string): string => key.slice(key.indexOf("{") + 1, key.indexOf("}"));

@@ -1,0 +1,63 @@
+import type { Middleware, ServiceBroker } from "moleculer";
+import type { Env } from "../config/env.ts";
+import { Metrics } from "./metrics.ts";
+import { RedisStore } from "./redis/index.ts";
+import { ShardDb } from "./shard-db/index.ts";
+import { requireCurrentSchema } from "./shard-db/migrate.ts";
+
+/** What the services of one process share. */
+export interface Resources {
+  env: Env;
+  db: ShardDb;
+  /** undefined: this process runs without Redis. */
+  redis: RedisStore | undefined;
+  metrics: Metrics;
+  /** Where /metrics listens, once started. */
+  metricsPort: number;
+}
+
+const byBroker = new WeakMap<ServiceBroker, Resources>();
+
+/** The resources of the process that a broker runs in. */
+export function resourcesOf(broker: ServiceBroker): Resources {
+  const resources = byBroker.get(broker);
+  if (!resources) throw new Error("this broker was created without the resources middleware");
+  return resources;
+}
+
+/** Gives a broker its resources: made with it, opened before its services start, closed after they have stopped. */
+export function resourcesMiddleware(env: Env): Middleware {
+  const resources: Resources = {
+    env,
+    db: new ShardDb(env.topology, { poolSize: env.poolSize, application: env.nodeId ?? "roost" }),
+    redis: env.redisUrl ? new RedisStore(env.redisUrl, env.redisPrefix) : undefined,
+    metrics: new Metrics(),
+    metricsPort: 0,
+  };
+  return {
+    name: "Resources",
+    created(broker: ServiceBroker) {
+      byBroker.set(broker, resources);
+    },
+    async starting() {
+      await requireCurrentSchema(env.topology);
+      await resources.db.open();
+      await resources.redis?.open();
+      resources.metricsPort = await resources.metrics.listen(env.host, env.metricsPort);
+      resources.metrics.onScrape(() => reportReplicas(resources));
+    },
+    async stopped() {
+      await resources.metrics.close();
+      await resources.redis?.close();
+      await resources.db.close();
+    },
+  };
+}
+
+function reportReplicas({ db, metrics }: Resources): void {
+  for (const { shard, address: replica, lagBytes, lagSeconds, inRotation } of db.replicaStates()) {
+    metrics.replicaLagBytes.set({ shard, replica }, lagBytes);
+    metrics.replicaLagSeconds.set({ shard, replica }, lagSeconds);
+    metrics.replicaInRotation.set({ shard, replica }, inRotation ? 1 : 0);
+  }
+}
