@@ -26,10 +26,7 @@ export function brokerOptions(env: Env): BrokerOptions {
     contextParamsCloning: false,
     tracking: { enabled: true, shutdownTimeout: 5_000 },
     registry: { strategy: "RoundRobin", preferLocal: true, discoverer: "Local" },
-    validator: {
-      type: "Fastest",
-      options: { haltOnFirstError: false, messages: { objectStrict: "is not a known parameter" } },
-    },
+    validator: true,
     metrics: { enabled: false },
     tracing: { enabled: false },
     errorHandler: null,

@@ -16,7 +16,8 @@ export interface PublicUser {
   profile_image_url?: string;
   protected: boolean;
   verified: boolean;
-  public_metrics: UserMetrics;
+  /** Only where it was asked for. */
+  public_metrics?: UserMetrics;
 }
 
 export interface UserMetrics {
@@ -83,8 +84,9 @@ export interface TimelineQuery {
   until_id?: Id;
   /** From `next_cursor`/`previous_cursor` of an earlier page. */
   cursor?: string;
-  /** Also return the authors. */
+  /** Also return the authors (and their public_metrics). */
   with_authors?: boolean;
+  with_metrics?: boolean;
 }
 
 export interface TimelinePage {
@@ -107,8 +109,8 @@ export interface ActionMap {
   /** The session of an access token, from the primary; null where it is unknown or expired. */
   "user.authenticate": Call<{ token: string }, (Viewer & { expiresAt: number }) | null>;
   /** Users in the order of the ids asked for; unknown ones are left out. */
-  "user.get": Call<{ ids: Id[] }, PublicUser[]>;
-  "user.byUsername": Call<{ usernames: string[] }, PublicUser[]>;
+  "user.get": Call<{ ids: Id[]; with_metrics?: boolean }, PublicUser[]>;
+  "user.byUsername": Call<{ usernames: string[]; with_metrics?: boolean }, PublicUser[]>;
   /** Lower-case username → id, of those that exist. */
   "user.resolve": Call<{ usernames: string[] }, Record<string, Id>>;
   "user.update": Call<ProfileChange, PublicUser>;
@@ -121,15 +123,25 @@ export interface ActionMap {
   "graph.unmute": Call<{ target_user_id: Id }, { muting: boolean }>;
   /** Newest edge first. A list of blocks or mutes is its owner's only (403 otherwise). */
   "graph.list": Call<
-    { user_id: Id; kind: EdgeKind; direction: EdgeDirection; limit: number; cursor?: string },
+    {
+      user_id: Id;
+      kind: EdgeKind;
+      direction: EdgeDirection;
+      limit: number;
+      cursor?: string;
+      with_metrics?: boolean;
+    },
     { users: PublicUser[]; next_cursor?: string; previous_cursor?: string }
   >;
 
-  /** 422 where the same key came with another text. `created` is false for a repeated request. */
+  /** 422 where the same key came with another text. */
   "tweet.create": Call<{ text: string; idempotency_key?: string }, Tweet>;
   "tweet.delete": Call<{ id: Id }, { deleted: boolean }>;
   /** Tweets in the order of the ids asked for, with their authors; unknown and deleted ones are left out. */
-  "tweet.get": Call<{ ids: Id[]; with_authors?: boolean }, { tweets: Tweet[]; users: PublicUser[] }>;
+  "tweet.get": Call<
+    { ids: Id[]; with_authors?: boolean; with_metrics?: boolean },
+    { tweets: Tweet[]; users: PublicUser[] }
+  >;
 
   /** The viewer's own home timeline, newest first (403 for another's). */
   "timeline.home": Call<TimelineQuery, TimelinePage>;

@@ -27,7 +27,10 @@ export type ActionsOf<S extends string> = { [N in NameIn<S>]: Action<FullName<S,
  * Turns typed actions into Moleculer's schema: strict parameters, the viewer checked, never callable from outside
  * except by an explicit route.
  */
-export function actionsOf<S extends string>(_service: S, actions: ActionsOf<S>): NonNullable<ServiceSchema["actions"]> {
+export function actionsOf<S extends string>(
+  _service: S,
+  actions: ActionsOf<S>,
+): NonNullable<ServiceSchema["actions"]> {
   const entries = Object.entries<Action<keyof ActionMap>>(actions as Record<string, Action<keyof ActionMap>>); // one type for all
   return Object.fromEntries(
     entries.map(([name, { params, auth = "viewer", timeout, handler }]) => [

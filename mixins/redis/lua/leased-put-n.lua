@@ -1,0 +1,8 @@
+--@include mark
+-- Stores entries whatever is there, which kills any lease.
+-- KEYS: the entries. ARGV: 1 time to live in ms, 2… one payload for each key.
+local prefix = 'v' .. run_mark() .. ':'
+for i, key in ipairs(KEYS) do
+  redis.call('SET', key, prefix .. ARGV[i + 1], 'PX', ARGV[1])
+end
+return redis.status_reply('OK')
