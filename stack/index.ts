@@ -30,73 +30,88 @@ interface Part {
  */
 export async function bringUp(options: StackOptions): Promise<Stack> {
   const dataDir = resolve(options.dataDir);
-  const { external = {}, onProgress = () => {} } = options;
+  options.signal?.throwIfAborted();
   makeDataDir(dataDir);
   const supervisor = new Supervisor();
   try {
-    const lock = await lockDirectory(dataDir, supervisor.reaperPid ?? 0);
-    const running = join(dataDir, "running.json");
-    await stopLeftovers(running);
-    supervisor.guard({ lock, running });
-    const state = loadState(dataDir, SHARDS[options.topology]);
-    const [postgres, redis, nats] = await settleAll([
-      external.topologyFile === undefined
-        ? bringUpPostgres(options, dataDir, state, supervisor)
-        : { topologyFile: external.topologyFile, servers: [] },
-      external.redisUrl === undefined
-        ? bringUpRedis(options, dataDir, state, supervisor)
-        : { url: external.redisUrl, servers: [] },
-      external.natsUrl === undefined
-        ? bringUpNats(options, dataDir, state, supervisor)
-        : { url: external.natsUrl, servers: [] },
+    return await Promise.race([
+      startAll({ ...options, dataDir }, supervisor),
+      stopOn(options.signal, supervisor),
     ]);
-    saveState(dataDir, state);
-    onProgress("all servers answer");
-    return {
-      topologyFile: postgres.topologyFile,
-      redisUrl: redis.url,
-      natsUrl: nats.url,
-      notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
-      servers: [...postgres.servers, ...redis.servers, ...nats.servers],
-      supervisor,
-      stop: () => supervisor.stop(),
-    };
   } catch (error) {
     await supervisor.stop();
     throw error;
   }
 }
 
-async function bringUpPostgres(options: StackOptions, dataDir: string, state: State, supervisor: Supervisor) {
-  options.onProgress?.("starting Postgres");
-  const standbys = options.replicas ?? REPLICAS[options.topology];
-  return startPostgres({ dataDir, shards: SHARDS[options.topology], standbys }, state, supervisor);
+async function startAll(options: StackOptions, supervisor: Supervisor): Promise<Stack> {
+  const { dataDir, external = {} } = options;
+  const lock = await lockDirectory(dataDir, supervisor.reaperPid ?? 0);
+  const running = join(dataDir, "running.json");
+  await stopLeftovers(running);
+  supervisor.guard({ lock, running });
+  const state = loadState(dataDir, SHARDS[options.topology]);
+  const [postgres, redis, nats] = await settleAll([
+    external.topologyFile === undefined
+      ? bringUpPostgres(options, state, supervisor)
+      : { topologyFile: external.topologyFile, servers: [] },
+    external.redisUrl === undefined
+      ? bringUpRedis(options, state, supervisor)
+      : { url: external.redisUrl, servers: [] },
+    external.natsUrl === undefined
+      ? bringUpNats(options, state, supervisor)
+      : { url: external.natsUrl, servers: [] },
+  ]);
+  saveState(dataDir, state);
+  return {
+    topologyFile: postgres.topologyFile,
+    redisUrl: redis.url,
+    natsUrl: nats.url,
+    notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
+    servers: [...postgres.servers, ...redis.servers, ...nats.servers],
+    supervisor,
+    stop: () => supervisor.stop(),
+  };
 }
 
-async function bringUpRedis(
-  options: StackOptions,
-  dataDir: string,
-  state: State,
-  supervisor: Supervisor,
-): Promise<Part> {
+/** Never resolves; rejects once an abort has stopped everything, without waiting for what is still being waited for. */
+function stopOn(signal: AbortSignal | undefined, supervisor: Supervisor): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener("abort", () => void supervisor.stop().then(() => reject(signal.reason)), {
+      once: true,
+    });
+  });
+}
+
+async function bringUpPostgres(options: StackOptions, state: State, supervisor: Supervisor) {
+  options.onProgress?.("starting Postgres");
+  const standbys = options.replicas ?? REPLICAS[options.topology];
+  return startPostgres(
+    { dataDir: options.dataDir, shards: SHARDS[options.topology], standbys },
+    state,
+    supervisor,
+  );
+}
+
+async function bringUpRedis(options: StackOptions, state: State, supervisor: Supervisor): Promise<Part> {
   if (options.redis === false) return { url: undefined, servers: [] };
   const program = await findProgram("redis-server", options.onProgress ?? (() => {}));
   if (program === undefined) return { url: undefined, servers: [], notice: missingNotice("redis-server") };
   options.onProgress?.("starting Redis");
-  return startRedis(options.topology, state, { dataDir, program, supervisor, password: state.secrets.redis });
+  return startRedis(options.topology, state, {
+    dataDir: options.dataDir,
+    program,
+    supervisor,
+    password: state.secrets.redis,
+  });
 }
 
-async function bringUpNats(
-  options: StackOptions,
-  dataDir: string,
-  state: State,
-  supervisor: Supervisor,
-): Promise<Part> {
+async function bringUpNats(options: StackOptions, state: State, supervisor: Supervisor): Promise<Part> {
   if (options.nats === false) return { url: undefined, servers: [] };
   const program = await findProgram("nats-server", options.onProgress ?? (() => {}));
   if (program === undefined) return { url: undefined, servers: [], notice: missingNotice("nats-server") };
   options.onProgress?.("starting NATS");
-  return startNats(dataDir, state, { program, supervisor });
+  return startNats(options.dataDir, state, { program, supervisor });
 }
 
 /** Waits for all even when one fails, so that nothing is still being started while the rest is stopped. */

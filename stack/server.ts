@@ -17,7 +17,7 @@ export interface ServerHandle {
 
 /** What `Server` needs beside the process itself. */
 export interface ServerSpec extends ProcessSpec {
-  logFile: string;
+  output: { logFile: string };
   port: number;
   /** Whether the server answers; asked again and again until it does. */
   isReady: (pid: number) => Promise<boolean>;
@@ -56,7 +56,7 @@ export class Server implements ServerHandle {
   async start(): Promise<void> {
     const deadline = Date.now() + READY_BOUND_MS;
     while (true) {
-      const offset = sizeOf(this.#spec.logFile);
+      const offset = sizeOf(this.#spec.output.logFile);
       const { child, tracked } = await this.#supervisor.spawn(this.#spec);
       this.#tracked = tracked;
       let failure: string | undefined;
@@ -68,10 +68,12 @@ export class Server implements ServerHandle {
         if (Date.now() > deadline) failure = `did not answer within ${READY_BOUND_MS / 1000} s`;
         else await sleep(POLL_MS);
       }
-      const log = readFrom(this.#spec.logFile, offset);
+      const log = readFrom(this.#spec.output.logFile, offset);
       if (this.#spec.retryWhen?.test(log) !== true || Date.now() > deadline) {
         await stopOne(tracked);
-        throw new Error(`${this.name} ${failure}; the end of ${this.#spec.logFile}:\n${lastLines(log)}`);
+        throw new Error(
+          `${this.name} ${failure}; the end of ${this.#spec.output.logFile}:\n${lastLines(log)}`,
+        );
       }
       await sleep(10 * POLL_MS);
     }

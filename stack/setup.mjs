@@ -40,7 +40,7 @@ function fail(message) {
   process.exit(1);
 }
 
-if (Number.parseInt(process.versions.node.split(".")[0]) < OLDEST_NODE) {
+if (Number.parseInt(process.versions.node.split(".")[0], 10) < OLDEST_NODE) {
   fail(`Node ${OLDEST_NODE} or later is needed, this is ${process.versions.node}`);
 }
 if (!existsSync(lockFile)) fail(`${lockFile} is missing: this is not a complete clone`);

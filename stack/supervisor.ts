@@ -10,8 +10,8 @@ export interface ProcessSpec {
   name: string;
   command: string;
   args: string[];
-  /** File that receives its output; without it, standard output is a pipe and standard error is inherited. */
-  logFile?: string;
+  /** The file that its output is appended to, or "pipe": the caller reads it. */
+  output: { logFile: string } | "pipe";
   cwd?: string;
   env?: NodeJS.ProcessEnv;
   uid?: number;
@@ -40,7 +40,7 @@ export class Supervisor {
   readonly #tracked = new Map<number, Tracked>();
   #reaper: ChildProcess | undefined;
   #files: GuardedFiles | undefined;
-  #closed = false;
+  #stopped: Promise<void> | undefined;
 
   constructor() {
     this.#startReaper();
@@ -64,15 +64,16 @@ export class Supervisor {
    * @throws when the program cannot be started at all
    */
   async spawn(spec: ProcessSpec): Promise<{ child: ChildProcess; tracked: Tracked }> {
-    if (this.#closed) throw new Error(`${spec.name}: not started, everything is being stopped`);
-    const log = spec.logFile === undefined ? undefined : openSync(spec.logFile, "a", 0o600);
+    if (this.#stopped !== undefined)
+      throw new Error(`${spec.name}: not started, everything is being stopped`);
+    const log = spec.output === "pipe" ? undefined : openSync(spec.output.logFile, "a", 0o600);
     const child = spawn(spec.command, spec.args, {
       cwd: spec.cwd,
       env: spec.env ?? process.env,
       uid: spec.uid,
       gid: spec.gid,
       detached: true,
-      stdio: ["ignore", log ?? "pipe", log ?? "inherit"],
+      stdio: ["ignore", log ?? "pipe", log ?? "pipe"],
     });
     if (log !== undefined) closeSync(log);
     if (child.pid === undefined) {
@@ -100,12 +101,16 @@ export class Supervisor {
   }
 
   /** Stops every process, phase by phase, then the reaper. Later spawns are refused. */
-  async stop(): Promise<void> {
-    this.#closed = true;
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     await stopAll([...this.#tracked.values()]);
     const reaper = this.#reaper;
-    if (reaper === undefined) return;
-    const ended = reaper.exitCode === null && reaper.signalCode === null ? once(reaper, "exit") : undefined;
+    if (reaper === undefined || reaper.exitCode !== null || reaper.signalCode !== null) return;
+    const ended = once(reaper, "exit");
     reaper.ref();
     reaper.stdin?.end();
     await ended;
@@ -121,7 +126,7 @@ export class Supervisor {
     // Writing to a reaper that was killed fails; its successor is told everything again.
     reaper.stdin?.on("error", () => {});
     reaper.once("exit", () => {
-      if (!this.#closed) this.#startReaper();
+      if (this.#stopped === undefined) this.#startReaper();
     });
     reaper.unref();
     if (this.#files !== undefined) this.#tell({ remove: Object.values(this.#files) });
@@ -129,7 +134,7 @@ export class Supervisor {
   }
 
   #record(): void {
-    if (this.#files === undefined || this.#closed) return;
+    if (this.#files === undefined || this.#stopped !== undefined) return;
     const { running } = this.#files;
     writeFileSync(`${running}.new`, JSON.stringify([...this.#tracked.values()]), { mode: 0o600 });
     renameSync(`${running}.new`, running);

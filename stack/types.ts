@@ -26,6 +26,8 @@ export interface StackOptions {
   nats?: boolean;
   external?: ExternalServers;
   onProgress?: (line: string) => void;
+  /** Aborting it while the stack comes up stops what was started, and `bringUp` rejects. */
+  signal?: AbortSignal;
 }
 
 export interface Stack {

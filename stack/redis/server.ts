@@ -81,7 +81,7 @@ function serverOf(
     args: [file, ...options.args],
     env: context.program.env,
     cwd: directory,
-    logFile: join(context.dataDir, "logs", `${name}.log`),
+    output: { logFile: join(context.dataDir, "logs", `${name}.log`) },
     signal: "SIGTERM",
     phase: options.phase,
     graceMs: 5_000,

@@ -1,0 +1,194 @@
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { ServiceBroker } from "moleculer";
+import { SERVICE_NAMES } from "../config/env.ts";
+import { startNode } from "../services/node.ts";
+import { PHASE } from "./processes.ts";
+import { ROOT } from "./root.ts";
+import type { Supervisor } from "./supervisor.ts";
+import type { Stack } from "./types.ts";
+
+/** Which service processes to run. */
+export interface NodesOptions {
+  split: boolean;
+  workers: number;
+  port: number;
+  logDir: string;
+  onProgress: (line: string) => void;
+}
+
+/** The services, wherever they run, and a broker of this process for the REPL. */
+export interface RunningNodes {
+  broker: ServiceBroker;
+  metrics: { name: string; port: number }[];
+  stop(): Promise<void>;
+}
+
+interface ChildSpec {
+  name: string;
+  env: NodeJS.ProcessEnv;
+}
+
+const READY_BOUND_MS = 60_000;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+const SETTLED_AFTER_MS = 60_000;
+
+/**
+ * Starts the five services: in this process, or in processes of their own that are started again when they die.
+ * @throws a one-line error when several processes are wanted and there is no NATS, or a process does not start
+ */
+export async function startNodes(stack: Stack, options: NodesOptions): Promise<RunningNodes> {
+  const env = environmentOf(stack, options.port);
+  if (!options.split && options.workers === 1) {
+    const node = await startNode({ LOG_LEVEL: "warn", ...env });
+    return {
+      broker: node.broker,
+      metrics: [{ name: "all", port: node.metricsPort }],
+      stop: () => node.stop(),
+    };
+  }
+  if (stack.natsUrl === undefined) throw new Error("--split and --workers need NATS, and there is none");
+  const children = childSpecs(options, env).map(
+    (spec) => new ServiceProcess(stack.supervisor, spec, options),
+  );
+  const metrics = await Promise.all(
+    children.map(async (child) => ({ name: child.name, port: await child.start() })),
+  );
+  const bare = await startNode({ LOG_LEVEL: "warn", ...env, SERVICES: "", NODE_ID: "launcher" });
+  return {
+    broker: bare.broker,
+    metrics: [...metrics, { name: "launcher", port: bare.metricsPort }],
+    stop: async () => {
+      for (const child of children) child.retire();
+      await bare.stop();
+    },
+  };
+}
+
+/** Exactly the stack's servers, whatever the launcher's own environment names. */
+function environmentOf(stack: Stack, port: number): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    PORT: String(port),
+    TOPOLOGY_FILE: stack.topologyFile,
+    REDIS_URL: stack.redisUrl,
+    NATS_URL: stack.natsUrl,
+    SERVICES: undefined,
+  };
+}
+
+function childSpecs({ split, workers }: NodesOptions, env: NodeJS.ProcessEnv): ChildSpec[] {
+  const groups = split
+    ? SERVICE_NAMES.map((name) => ({ name, services: name }))
+    : [{ name: "all", services: undefined }];
+  return groups.flatMap(({ name, services }) =>
+    Array.from({ length: workers }, (_, index) => {
+      const own = {
+        SERVICES: services,
+        NODE_ID: `${name}-${index + 1}`,
+        REUSE_PORT: workers > 1 ? "1" : undefined,
+      };
+      return { name: own.NODE_ID, env: { ...env, ...own } };
+    }),
+  );
+}
+
+/** A `services/main.ts` of its own that is started again, ever more slowly, when it ends by itself. */
+class ServiceProcess {
+  readonly name: string;
+  readonly #supervisor: Supervisor;
+  readonly #spec: ChildSpec;
+  readonly #options: NodesOptions;
+  #retired = false;
+  #pauseMs = FIRST_PAUSE_MS;
+
+  constructor(supervisor: Supervisor, spec: ChildSpec, options: NodesOptions) {
+    this.#supervisor = supervisor;
+    this.#spec = spec;
+    this.#options = options;
+    this.name = spec.name;
+  }
+
+  /** Its end is no longer a surprise. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  /**
+   * Starts the process and resolves with its metrics port once it is ready.
+   * @throws when it ends before that, with the last line that it wrote
+   */
+  async start(): Promise<number> {
+    const { name } = this;
+    const logFile = join(this.#options.logDir, `${name}.log`);
+    const { child } = await this.#supervisor.spawn({
+      name,
+      command: process.execPath,
+      args: [join(ROOT, "services", "main.ts")],
+      cwd: ROOT,
+      env: this.#spec.env,
+      output: "pipe",
+      signal: "SIGTERM",
+      phase: PHASE.services,
+      graceMs: 10_000,
+    });
+    const startedAt = Date.now();
+    const log = createWriteStream(logFile, { flags: "a", mode: 0o600 });
+    let last = "no output";
+    const ready = Promise.withResolvers<number>();
+    const bound = setTimeout(
+      () => ready.reject(new Error(`${name} is not ready after 60 s: ${last}`)),
+      READY_BOUND_MS,
+    );
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on("line", (line) => {
+        last = line;
+        log.write(`${line}\n`);
+        const port = metricsPortOf(line);
+        if (port !== undefined) ready.resolve(port);
+      });
+    }
+    child.once("close", (code, signal) => {
+      log.end();
+      const end = `ended with ${signal ?? `code ${code}`}`;
+      ready.reject(new Error(`${name} ${end}: ${last}`));
+      if (isReady) this.#restartLater(end, startedAt);
+    });
+    let isReady = false;
+    try {
+      const port = await ready.promise;
+      isReady = true;
+      return port;
+    } finally {
+      clearTimeout(bound);
+    }
+  }
+
+  #restartLater(end: string, startedAt: number): void {
+    if (this.#retired) return;
+    if (Date.now() - startedAt > SETTLED_AFTER_MS) this.#pauseMs = FIRST_PAUSE_MS;
+    this.#options.onProgress(`${this.name} ${end}; starting it again in ${this.#pauseMs / 1000} s`);
+    setTimeout(() => void this.#restart(), this.#pauseMs).unref();
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#retired) return;
+    try {
+      await this.start();
+      this.#options.onProgress(`${this.name} is back`);
+    } catch (error) {
+      this.#restartLater(error instanceof Error ? error.message : String(error), Date.now());
+    }
+  }
+}
+
+/** The port in the one line that says that the process is ready; undefined for every other line. */
+function metricsPortOf(line: string): number | undefined {
+  if (!line.startsWith('{"ready":true')) return undefined;
+  // The cast: services/main.ts writes this line.
+  return (JSON.parse(line) as { metricsPort: number }).metricsPort;
+}
