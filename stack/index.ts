@@ -1,12 +1,14 @@
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { lockDirectory } from "./lock.ts";
 import { startNats } from "./nats.ts";
+import { removeOutsideData } from "./postgres/identity.ts";
 import { startPostgres } from "./postgres/index.ts";
 import { findProgram } from "./programs/index.ts";
 import { missingNotice } from "./programs/notices.ts";
 import { startRedis } from "./redis/index.ts";
 import type { Server } from "./server.ts";
-import { loadState, makeDataDir, type State, saveState } from "./state.ts";
+import { loadState, makeDataDir, type State, saveState, stateId } from "./state.ts";
 import { Supervisor, stopLeftovers } from "./supervisor.ts";
 import type { Stack, StackOptions, TopologyName } from "./types.ts";
 
@@ -42,6 +44,13 @@ export async function bringUp(options: StackOptions): Promise<Stack> {
     await supervisor.stop();
     throw error;
   }
+}
+
+/** Removes a data directory that no stack uses any more, with what had to be kept outside of it. */
+export function removeDataDir(dataDir: string): void {
+  const id = stateId(dataDir);
+  if (id !== undefined) removeOutsideData(id);
+  rmSync(dataDir, { recursive: true, force: true });
 }
 
 async function startAll(options: StackOptions, supervisor: Supervisor): Promise<Stack> {

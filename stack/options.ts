@@ -76,7 +76,7 @@ function parse(args: string[]) {
     }).values;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(". ")[0]);
+    throw new UsageError(message.split(/\. |\.?\n/)[0]);
   }
 }
 

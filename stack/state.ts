@@ -46,6 +46,13 @@ export function loadState(dataDir: string, shards: number): State {
   return { id: randomBytes(8).toString("hex"), shards, ports: {}, secrets };
 }
 
+/** The id of a data directory that has a state already. */
+export function stateId(dataDir: string): string | undefined {
+  const file = stateFile(dataDir);
+  // The cast: as in loadState.
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as State).id : undefined;
+}
+
 /** Writes the state, readable by its owner alone, in one step. */
 export function saveState(dataDir: string, state: State): void {
   const file = stateFile(dataDir);

@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readTopologyFile } from "../../config/topology.ts";
+import { dockerAnswers, type RunningContainer, runContainer } from "../../stack/docker.ts";
+import { bringUp, removeDataDir } from "../../stack/index.ts";
+
+/** The servers for ordinary tests, as environment variables. */
+export interface TestServers {
+  /** A Postgres role that may create databases. */
+  ROOST_TEST_PG_URL: string;
+  /** One standalone Redis. */
+  ROOST_TEST_REDIS_URL: string;
+  ROOST_TEST_NATS_URL: string;
+}
+
+/** Servers, and how to stop those that were started for them. */
+export interface Provided {
+  servers: TestServers;
+  stop(): Promise<void>;
+}
+
+/**
+ * Servers in this order: those that the environment names; containers where Docker answers; local binaries in a
+ * temporary data directory.
+ * @throws a one-line error when a server is to be had in none of these ways
+ */
+export async function provideServers(env: NodeJS.ProcessEnv): Promise<Provided> {
+  const given = givenServers(env);
+  if (isComplete(given)) return { servers: given, stop: async () => {} };
+  return (await dockerAnswers(env)) ? fromDocker(given) : fromBinaries(given);
+}
+
+function givenServers(env: NodeJS.ProcessEnv): Partial<TestServers> {
+  const topology = env.TOPOLOGY_FILE ? readTopologyFile(env.TOPOLOGY_FILE) : undefined;
+  return {
+    ROOST_TEST_PG_URL: env.ROOST_TEST_PG_URL ?? topology?.shards[0]?.primary,
+    ROOST_TEST_REDIS_URL: env.ROOST_TEST_REDIS_URL ?? env.REDIS_URL,
+    ROOST_TEST_NATS_URL: env.ROOST_TEST_NATS_URL ?? env.NATS_URL,
+  };
+}
+
+function isComplete(servers: Partial<TestServers>): servers is TestServers {
+  return (
+    servers.ROOST_TEST_PG_URL !== undefined &&
+    servers.ROOST_TEST_REDIS_URL !== undefined &&
+    servers.ROOST_TEST_NATS_URL !== undefined
+  );
+}
+
+async function fromDocker(given: Partial<TestServers>): Promise<Provided> {
+  const secret = randomBytes(16).toString("hex");
+  const started: RunningContainer[] = [];
+  const container = async (options: Parameters<typeof runContainer>[0]) => {
+    const running = await runContainer(options);
+    started.push(running);
+    return `${running.host}:${running.port}`;
+  };
+  const [postgres, redis, nats] = await Promise.all([
+    given.ROOST_TEST_PG_URL ??
+      container({
+        image: "postgres:18",
+        port: 5432,
+        command: ["postgres", "-c", "wal_level=logical", "-c", "max_connections=200"],
+        environment: { POSTGRES_USER: "roost", POSTGRES_DB: "roost", POSTGRES_PASSWORD: secret },
+      }).then((address) => `postgres://roost:${secret}@${address}/roost`),
+    given.ROOST_TEST_REDIS_URL ??
+      container({ image: "redis:7", port: 6379, command: ["redis-server", "--requirepass", secret] }).then(
+        (address) => `redis://:${secret}@${address}`,
+      ),
+    given.ROOST_TEST_NATS_URL ??
+      container({ image: "nats:2", port: 4222, command: ["--user", "roost", "--pass", secret] }).then(
+        (address) => `nats://roost:${secret}@${address}`,
+      ),
+  ]);
+  return {
+    servers: { ROOST_TEST_PG_URL: postgres, ROOST_TEST_REDIS_URL: redis, ROOST_TEST_NATS_URL: nats },
+    stop: async () => {
+      await Promise.all(started.map((each) => each.stop()));
+    },
+  };
+}
+
+async function fromBinaries(given: Partial<TestServers>): Promise<Provided> {
+  const dataDir = mkdtempSync(join(tmpdir(), "roost-test-"));
+  const stack = await bringUp({
+    topology: "single",
+    dataDir,
+    redis: given.ROOST_TEST_REDIS_URL === undefined,
+    nats: given.ROOST_TEST_NATS_URL === undefined,
+  });
+  const stop = async () => {
+    await stack.stop();
+    removeDataDir(dataDir);
+  };
+  const servers = {
+    ROOST_TEST_PG_URL: given.ROOST_TEST_PG_URL ?? readTopologyFile(stack.topologyFile).shards[0]?.primary,
+    ROOST_TEST_REDIS_URL: given.ROOST_TEST_REDIS_URL ?? stack.redisUrl,
+    ROOST_TEST_NATS_URL: given.ROOST_TEST_NATS_URL ?? stack.natsUrl,
+  };
+  if (isComplete(servers)) return { servers, stop };
+  await stop();
+  throw new Error(`the tests need all servers: ${stack.notices.join("; ")}`);
+}
