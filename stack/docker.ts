@@ -3,13 +3,13 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 /** A server in a container, reachable from this machine. */
-export interface RunningContainer {
-  host: string;
-  port: number;
+export interface ServerContainer {
+  url: string;
   stop(): Promise<void>;
 }
 
 const PING_BOUND_MS = 1_500;
+const STARTUP_BOUND_MS = 120_000;
 
 /** Whether a Docker engine answers on this machine, known within two seconds. */
 export async function dockerAnswers(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
@@ -17,27 +17,54 @@ export async function dockerAnswers(env: NodeJS.ProcessEnv = process.env): Promi
   return answers.includes(true);
 }
 
-/**
- * Starts a container through testcontainers, which removes it even when this process is killed.
- * @throws when the image cannot be had or the port does not open
- */
-export async function runContainer(options: {
+/** Postgres 18 whose role and database are `roost`; the role may do everything. */
+export function postgresContainer(secret: string): Promise<ServerContainer> {
+  return runContainer({
+    image: "postgres:18",
+    port: 5432,
+    command: ["postgres", "-c", "wal_level=logical", "-c", "max_connections=200"],
+    environment: { POSTGRES_USER: "roost", POSTGRES_DB: "roost", POSTGRES_PASSWORD: secret },
+    url: (address) => `postgres://roost:${secret}@${address}/roost`,
+  });
+}
+
+/** One standalone Redis that keeps nothing. */
+export function redisContainer(secret: string): Promise<ServerContainer> {
+  return runContainer({
+    image: "redis:7",
+    port: 6379,
+    command: ["redis-server", "--requirepass", secret, "--save", "", "--appendonly", "no"],
+    url: (address) => `redis://:${secret}@${address}`,
+  });
+}
+
+export function natsContainer(secret: string): Promise<ServerContainer> {
+  return runContainer({
+    image: "nats:2",
+    port: 4222,
+    command: ["--user", "roost", "--pass", secret],
+    url: (address) => `nats://roost:${secret}@${address}`,
+  });
+}
+
+/** Through testcontainers, which removes the container even when this process is killed. */
+async function runContainer(options: {
   image: string;
   port: number;
-  command?: string[];
+  command: string[];
   environment?: Record<string, string>;
-}): Promise<RunningContainer> {
+  url: (address: string) => string;
+}): Promise<ServerContainer> {
   const { GenericContainer, Wait } = await import("testcontainers");
-  const container = new GenericContainer(options.image)
+  const started = await new GenericContainer(options.image)
     .withExposedPorts(options.port)
     .withEnvironment(options.environment ?? {})
+    .withCommand(options.command)
     .withWaitStrategy(Wait.forListeningPorts())
-    .withStartupTimeout(120_000);
-  if (options.command !== undefined) container.withCommand(options.command);
-  const started = await container.start();
+    .withStartupTimeout(STARTUP_BOUND_MS)
+    .start();
   return {
-    host: started.getHost(),
-    port: started.getMappedPort(options.port),
+    url: options.url(`${started.getHost()}:${started.getMappedPort(options.port)}`),
     stop: async () => {
       await started.stop();
     },

@@ -1,10 +1,11 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { dockerAnswers, natsContainer, redisContainer, type ServerContainer } from "./docker.ts";
 import { lockDirectory } from "./lock.ts";
 import { startNats } from "./nats.ts";
 import { removeOutsideData } from "./postgres/identity.ts";
 import { startPostgres } from "./postgres/index.ts";
-import { findProgram } from "./programs/index.ts";
+import { findProgram, type ProgramName } from "./programs/index.ts";
 import { missingNotice } from "./programs/notices.ts";
 import { startRedis } from "./redis/index.ts";
 import type { Server } from "./server.ts";
@@ -22,6 +23,8 @@ interface Part {
   url: string | undefined;
   servers: Server[];
   notice?: string;
+  /** Stops what the supervisor does not know of. */
+  stop?: () => Promise<void>;
 }
 
 /**
@@ -79,7 +82,10 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
     notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
     servers: [...postgres.servers, ...redis.servers, ...nats.servers],
     supervisor,
-    stop: () => supervisor.stop(),
+    stop: async () => {
+      await supervisor.stop();
+      await Promise.all([redis.stop?.(), nats.stop?.()]);
+    },
   };
 }
 
@@ -105,22 +111,32 @@ async function bringUpPostgres(options: StackOptions, state: State, supervisor: 
 async function bringUpRedis(options: StackOptions, state: State, supervisor: Supervisor): Promise<Part> {
   if (options.redis === false) return { url: undefined, servers: [] };
   const program = await findProgram("redis-server", options.onProgress ?? (() => {}));
-  if (program === undefined) return { url: undefined, servers: [], notice: missingNotice("redis-server") };
+  const password = state.secrets.redis;
+  if (program === undefined) {
+    return fromDocker("redis-server", "Redis, one server", () => redisContainer(password));
+  }
   options.onProgress?.("starting Redis");
-  return startRedis(options.topology, state, {
-    dataDir: options.dataDir,
-    program,
-    supervisor,
-    password: state.secrets.redis,
-  });
+  return startRedis(options.topology, state, { dataDir: options.dataDir, program, supervisor, password });
 }
 
 async function bringUpNats(options: StackOptions, state: State, supervisor: Supervisor): Promise<Part> {
   if (options.nats === false) return { url: undefined, servers: [] };
   const program = await findProgram("nats-server", options.onProgress ?? (() => {}));
-  if (program === undefined) return { url: undefined, servers: [], notice: missingNotice("nats-server") };
+  if (program === undefined)
+    return fromDocker("nats-server", "NATS", () => natsContainer(state.secrets.nats));
   options.onProgress?.("starting NATS");
   return startNats(options.dataDir, state, { program, supervisor });
+}
+
+/** A server whose program is not to be had otherwise: in a container, or not at all. */
+async function fromDocker(
+  name: ProgramName,
+  what: string,
+  run: () => Promise<ServerContainer>,
+): Promise<Part> {
+  if (!(await dockerAnswers())) return { url: undefined, servers: [], notice: missingNotice(name) };
+  const { url, stop } = await run();
+  return { url, servers: [], notice: `${what}, runs in Docker, for want of a ${name} on this machine`, stop };
 }
 
 /** Waits for all even when one fails, so that nothing is still being started while the rest is stopped. */

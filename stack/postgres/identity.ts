@@ -57,24 +57,19 @@ export function chooseIdentity(dataDir: string, id: string, binaries: PostgresBi
     cwd: "/",
   });
   const outside = OUTSIDE_PLACES.map((place) => join(place, id)).find((place) => existsSync(place));
-  if (
-    outside === undefined &&
-    process.env.ROOST_NO_UNSHARE !== "1" &&
-    isUnprivileged(inNamespace("id", ["-u"]))
-  ) {
+  const mayUnshare = outside === undefined && process.env.ROOST_NO_UNSHARE !== "1";
+  if (mayUnshare && isUnprivileged(inNamespace("id", ["-u"]))) {
     return {
-      home: ownedBy({ uid: 0, gid: 0 }, ensureDirectory(inside)),
+      home: ensureDirectory(inside),
       binaries: binaries.directory,
       owner: undefined,
       command: inNamespace,
     };
   }
+  const reachable = canEnter(user, join(binaries.directory, "bin"));
   return {
-    home: ownedBy(
-      user,
-      outside ?? (canEnter(user, dataDir) ? ensureDirectory(inside) : outsideHome(user, id)),
-    ),
-    binaries: canEnter(user, join(binaries.directory, "bin")) ? binaries.directory : copyOutside(binaries),
+    home: outside ?? makeOutsideHome(user, id),
+    binaries: reachable ? binaries.directory : copyOutside(binaries, user),
     owner: user,
     command: (program, args) => ({ command: program, args, cwd: "/", ...user }),
   };
@@ -120,15 +115,10 @@ function ensureDirectory(directory: string): string {
   return directory;
 }
 
-/** The owner changes when a data directory is used first with one way, later with the other. */
-function ownedBy(user: User, directory: string): string {
-  const result = spawnSync("chown", ["-R", `${user.uid}:${user.gid}`, directory], { encoding: "utf8" });
-  if (result.status !== 0) throw new Error(`chown of ${directory} failed: ${result.stderr.trim()}`);
-  return directory;
-}
-
-function outsideHome(user: User, id: string): string {
-  return ensureDirectory(join(outsidePlace(user), id));
+function makeOutsideHome(user: User, id: string): string {
+  const home = ensureDirectory(join(outsidePlace(user), id));
+  chownSync(home, user.uid, user.gid);
+  return home;
 }
 
 function outsidePlace(user: User): string {
@@ -145,9 +135,8 @@ function outsidePlace(user: User): string {
   );
 }
 
-function copyOutside(binaries: PostgresBinaries): string {
-  const place = outsidePlace(unprivilegedUser());
-  const copy = join(place, `postgres-${binaries.version}`);
+function copyOutside(binaries: PostgresBinaries, user: User): string {
+  const copy = join(outsidePlace(user), `postgres-${binaries.version}`);
   if (existsSync(copy)) return copy;
   const unfinished = `${copy}.${process.pid}`;
   cpSync(binaries.directory, unfinished, { recursive: true, verbatimSymlinks: true });

@@ -3,7 +3,13 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readTopologyFile } from "../../config/topology.ts";
-import { dockerAnswers, type RunningContainer, runContainer } from "../../stack/docker.ts";
+import {
+  dockerAnswers,
+  natsContainer,
+  postgresContainer,
+  redisContainer,
+  type ServerContainer,
+} from "../../stack/docker.ts";
 import { bringUp, removeDataDir } from "../../stack/index.ts";
 
 /** The servers for ordinary tests, as environment variables. */
@@ -51,35 +57,25 @@ function isComplete(servers: Partial<TestServers>): servers is TestServers {
 
 async function fromDocker(given: Partial<TestServers>): Promise<Provided> {
   const secret = randomBytes(16).toString("hex");
-  const started: RunningContainer[] = [];
-  const container = async (options: Parameters<typeof runContainer>[0]) => {
-    const running = await runContainer(options);
-    started.push(running);
-    return `${running.host}:${running.port}`;
-  };
   const [postgres, redis, nats] = await Promise.all([
-    given.ROOST_TEST_PG_URL ??
-      container({
-        image: "postgres:18",
-        port: 5432,
-        command: ["postgres", "-c", "wal_level=logical", "-c", "max_connections=200"],
-        environment: { POSTGRES_USER: "roost", POSTGRES_DB: "roost", POSTGRES_PASSWORD: secret },
-      }).then((address) => `postgres://roost:${secret}@${address}/roost`),
-    given.ROOST_TEST_REDIS_URL ??
-      container({ image: "redis:7", port: 6379, command: ["redis-server", "--requirepass", secret] }).then(
-        (address) => `redis://:${secret}@${address}`,
-      ),
-    given.ROOST_TEST_NATS_URL ??
-      container({ image: "nats:2", port: 4222, command: ["--user", "roost", "--pass", secret] }).then(
-        (address) => `nats://roost:${secret}@${address}`,
-      ),
+    given.ROOST_TEST_PG_URL === undefined ? postgresContainer(secret) : untouched(given.ROOST_TEST_PG_URL),
+    given.ROOST_TEST_REDIS_URL === undefined ? redisContainer(secret) : untouched(given.ROOST_TEST_REDIS_URL),
+    given.ROOST_TEST_NATS_URL === undefined ? natsContainer(secret) : untouched(given.ROOST_TEST_NATS_URL),
   ]);
   return {
-    servers: { ROOST_TEST_PG_URL: postgres, ROOST_TEST_REDIS_URL: redis, ROOST_TEST_NATS_URL: nats },
+    servers: {
+      ROOST_TEST_PG_URL: postgres.url,
+      ROOST_TEST_REDIS_URL: redis.url,
+      ROOST_TEST_NATS_URL: nats.url,
+    },
     stop: async () => {
-      await Promise.all(started.map((each) => each.stop()));
+      await Promise.all([postgres, redis, nats].map((each) => each.stop()));
     },
   };
+}
+
+function untouched(url: string): ServerContainer {
+  return { url, stop: async () => {} };
 }
 
 async function fromBinaries(given: Partial<TestServers>): Promise<Provided> {
