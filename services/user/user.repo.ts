@@ -1,0 +1,89 @@
+import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
+import type { Id, ProfileChange, UserMetrics } from "../contracts/actions.ts";
+
+/** What a user says about themself, as kept in `users.profile`. */
+export interface Profile {
+  description?: string;
+  location?: string;
+  url?: string;
+}
+
+export interface UserRow {
+  id: Id;
+  username: string;
+  name: string;
+  profile: Profile;
+}
+
+export interface MetricsRow extends Omit<UserMetrics, "listed_count"> {
+  id: Id;
+}
+
+/** Accounts: users and their credentials, in the bucket of the handle. */
+export class UserRepo {
+  readonly #db: ShardDb;
+
+  constructor(db: ShardDb) {
+    this.#db = db;
+  }
+
+  /** The users that exist among `ids`, in no particular order. */
+  byIds(ids: Iterable<Id>): Promise<UserRow[]> {
+    return this.#db.readByIds(
+      ids,
+      (group) =>
+        sql<UserRow>`SELECT id, username, name, profile FROM users WHERE id = ANY(${group}::bigint[])`,
+    );
+  }
+
+  /** The counters of `ids`, as of now. */
+  metrics(ids: Iterable<Id>): Promise<MetricsRow[]> {
+    return this.#db.readByIds(
+      ids,
+      (group) => sql<MetricsRow>`
+        SELECT id::text, counter_value(id, 'followers')::float8 followers_count,
+               counter_value(id, 'following')::float8 following_count,
+               counter_value(id, 'tweets')::float8 tweet_count
+        FROM unnest(${group}::bigint[]) id`,
+    );
+  }
+
+  /** Id and lower-case handle of the accounts that exist among `usernames`; one statement a shard. */
+  async byHandles(usernames: Iterable<string>): Promise<{ id: Id; handle: string }[]> {
+    const handles = new Set(Array.from(usernames, (username) => username.toLowerCase()));
+    const byShard = Map.groupBy(handles, (handle) => this.#db.shardOf({ handle }));
+    const parts = await Promise.all(
+      Array.from(byShard, ([shard, group]) =>
+        this.#db.readShard(
+          shard,
+          sql<{ id: Id; handle: string }>`
+            SELECT id, lower(username) handle FROM users WHERE lower(username) = ANY(${group}::text[])`,
+        ),
+      ),
+    );
+    return parts.flat();
+  }
+
+  /** The account behind a handle and its password hash; undefined where there is none. */
+  async credentials(username: string): Promise<{ id: Id; password_hash: string } | undefined> {
+    const [row] = await this.#db.read(
+      { handle: username },
+      sql<{ id: Id; password_hash: string }>`
+        SELECT u.id, c.password_hash FROM users u JOIN credentials c ON c.user_id = u.id
+        WHERE lower(u.username) = ${username.toLowerCase()}`,
+    );
+    return row;
+  }
+
+  /** Changes what is given and clears what is null. Undefined where there is no such user. */
+  async update(id: Id, { name, ...profile }: ProfileChange): Promise<UserRow | undefined> {
+    const [row] = await this.#db.write(
+      { id },
+      sql<UserRow>`
+        UPDATE users SET name = coalesce(${name ?? null}, name),
+                         profile = jsonb_strip_nulls(profile || ${JSON.stringify(profile)}::jsonb)
+        WHERE id = ${id} RETURNING id, username, name, profile`,
+    );
+    return row;
+  }
+}
