@@ -1,4 +1,5 @@
-import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
+import { bucketOfHandle } from "../../mixins/shard-db/ids.ts";
+import { type ShardDb, sql, type Tx } from "../../mixins/shard-db/index.ts";
 import type { Id, ProfileChange, UserMetrics } from "../contracts/actions.ts";
 
 /** What a user says about themself, as kept in `users.profile`. */
@@ -72,6 +73,21 @@ export class UserRepo {
         SELECT u.id, c.password_hash FROM users u JOIN credentials c ON c.user_id = u.id
         WHERE lower(u.username) = ${username.toLowerCase()}`,
     );
+    return row;
+  }
+
+  /** Makes an account; its id carries the bucket of its handle. Fails with 23505 on users_handle where that is taken. */
+  async insert(tx: Tx, account: { username: string; name: string; passwordHash: string }): Promise<UserRow> {
+    const { username, name, passwordHash } = account;
+    const [row] = await tx.query(sql<UserRow>`
+      WITH made AS (
+        INSERT INTO users (id, username, name) VALUES (next_id(${bucketOfHandle(username)}), ${username}, ${name})
+        RETURNING id, username, name, profile
+      ), kept AS (
+        INSERT INTO credentials (user_id, password_hash) SELECT id, ${passwordHash} FROM made
+      )
+      SELECT * FROM made`);
+    if (!row) throw new Error("an insert returned nothing");
     return row;
   }
 

@@ -1,0 +1,102 @@
+import type { Resources } from "../../mixins/resources.ts";
+import { sqlState } from "../../mixins/shard-db/pools.ts";
+import type { Id, ProfileChange, PublicUser, Session } from "../contracts/actions.ts";
+import { invalidField, RoostError } from "../contracts/errors.ts";
+import { hashPassword, verifyPassword } from "./passwords.ts";
+import type { Sessions } from "./sessions.ts";
+import { UserRepo } from "./user.repo.ts";
+import { publicUser, type UserReader } from "./user-reader.ts";
+
+/** Signing up and in, and everything that is asked or changed about accounts. */
+export class Accounts {
+  readonly #db: Resources["db"];
+  readonly #repo: UserRepo;
+  readonly #sessions: Sessions;
+  readonly #reader: UserReader;
+
+  constructor({ db }: Pick<Resources, "db">, sessions: Sessions, reader: UserReader) {
+    this.#db = db;
+    this.#repo = new UserRepo(db);
+    this.#sessions = sessions;
+    this.#reader = reader;
+  }
+
+  /** Makes an account and its first session in one transaction. 409 where the handle is taken, whatever its case. */
+  async signUp(wish: { username: string; name: string; password: string }): Promise<Session> {
+    const { username, name, password } = wish;
+    const passwordHash = await hashPassword(password);
+    try {
+      return await this.#db.transaction({ handle: username }, async (tx) => {
+        const row = await this.#repo.insert(tx, { username, name, passwordHash });
+        const issued = await this.#sessions.open(tx, row.id);
+        return { user: publicUser(row), ...issued };
+      });
+    } catch (error) {
+      if (isTaken(error)) throw invalidField("username", username, "is taken", "CONFLICT");
+      throw error;
+    }
+  }
+
+  /** Opens a session. 401 where handle or password are wrong, in the same words and time for either. */
+  async logIn({ username, password }: { username: string; password: string }): Promise<Session> {
+    const account = await this.#repo.credentials(username);
+    const right = await verifyPassword(password, account?.password_hash);
+    if (!account || !right) throw new RoostError("UNAUTHORIZED", "The username or the password is wrong.");
+    const issued = await this.#db.transaction({ id: account.id }, (tx) =>
+      this.#sessions.open(tx, account.id),
+    );
+    return { user: await this.#one(account.id), ...issued };
+  }
+
+  /** Exchanges a refresh token for a new pair of tokens. 401 where it is not good. */
+  async refresh(token: string): Promise<Session> {
+    const renewed = await this.#sessions.refresh(token);
+    if (!renewed) throw new RoostError("UNAUTHORIZED", "The refresh token is unknown, used or expired.");
+    return { user: await this.#one(renewed.userId), ...renewed.issued };
+  }
+
+  /** The users that exist among `ids`, in that order. */
+  async byIds(ids: readonly Id[], withMetrics = false): Promise<PublicUser[]> {
+    const users = await this.#reader.get(ids, { withMetrics });
+    return ids.flatMap((id) => users.get(id) ?? []);
+  }
+
+  /** The users that exist among `usernames`, in that order. */
+  async byUsernames(usernames: readonly string[], withMetrics = false): Promise<PublicUser[]> {
+    const ids = await this.resolve(usernames);
+    return this.byIds(
+      usernames.flatMap((username) => ids[username.toLowerCase()] ?? []),
+      withMetrics,
+    );
+  }
+
+  /** Lower-case username → id, of those that exist. */
+  async resolve(usernames: readonly string[]): Promise<Record<string, Id>> {
+    const found = await this.#repo.byHandles(usernames);
+    return Object.fromEntries(found.map(({ handle, id }) => [handle, id]));
+  }
+
+  /** Changes a profile; the cached copy is dropped before and after, so that no old one is stored behind the change. */
+  async update(id: Id, change: ProfileChange): Promise<PublicUser> {
+    await this.#reader.forget(id);
+    const row = await this.#repo.update(id, change);
+    await this.#reader.forget(id);
+    if (!row) throw new RoostError("NOT_FOUND", `There is no user with the id ${id}.`);
+    return publicUser(row);
+  }
+
+  async #one(id: Id): Promise<PublicUser> {
+    const [user] = await this.byIds([id]);
+    if (!user) throw new RoostError("NOT_FOUND", `There is no user with the id ${id}.`);
+    return user;
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return (
+    sqlState(error) === "23505" &&
+    error instanceof Error &&
+    "constraint" in error &&
+    error.constraint === "users_handle"
+  );
+}

@@ -1,0 +1,45 @@
+/**
+ * fastest-validator rules of what a user chooses. The gateway checks requests with the same rules, so that a client
+ * reads about its mistakes in one place.
+ */
+
+/** Text that Postgres can store: no NUL and no lone surrogate. `line`: no control characters at all. */
+function text(max: number, { min = 0, line = true } = {}) {
+  return {
+    type: "string",
+    trim: true,
+    min,
+    max,
+    custom(value: unknown, errors: { type: string; expected?: unknown; actual?: unknown }[]) {
+      if (typeof value !== "string") return value;
+      if ((line ? /[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) : value.includes("\0")) || !value.isWellFormed()) {
+        errors.push({ type: "characters", actual: value });
+      }
+      return value;
+    },
+    messages: { characters: "must not contain control characters or broken surrogate pairs" },
+  } as const;
+}
+
+export const USERNAME = {
+  type: "string",
+  pattern: /^[A-Za-z0-9_]{1,15}$/,
+  messages: { stringPattern: "must be 1 to 15 of A-Z, a-z, 0-9 and _" },
+} as const;
+export const PASSWORD = { type: "string", min: 8, max: 128 } as const;
+export const NAME = text(50, { min: 1 });
+export const DESCRIPTION = { ...text(160, { line: false }), optional: true, nullable: true } as const;
+export const LOCATION = { ...text(30), optional: true, nullable: true } as const;
+export const URL_FIELD = {
+  type: "string",
+  max: 100,
+  optional: true,
+  nullable: true,
+  custom(value: unknown, errors: { type: string; expected?: unknown; actual?: unknown }[]) {
+    if (typeof value !== "string") return value;
+    if (!/^https?:\/\/[\x21-\x7e]+$/i.test(value) || !URL.canParse(value))
+      errors.push({ type: "url", actual: value });
+    return value;
+  },
+  messages: { url: "must be a web address that begins with http:// or https://" },
+} as const;
