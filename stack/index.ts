@@ -38,14 +38,15 @@ export async function bringUp(options: StackOptions): Promise<Stack> {
   options.signal?.throwIfAborted();
   makeDataDir(dataDir);
   const supervisor = new Supervisor();
+  const settled = new AbortController();
   try {
-    return await Promise.race([
-      startAll({ ...options, dataDir }, supervisor),
-      stopOn(options.signal, supervisor),
-    ]);
+    const aborted = stopOn(options.signal, { supervisor, until: settled.signal });
+    return await Promise.race([startAll({ ...options, dataDir }, supervisor), aborted]);
   } catch (error) {
     await supervisor.stop();
     throw error;
+  } finally {
+    settled.abort();
   }
 }
 
@@ -90,11 +91,13 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
 }
 
 /** Never resolves; rejects once an abort has stopped everything, without waiting for what is still being waited for. */
-function stopOn(signal: AbortSignal | undefined, supervisor: Supervisor): Promise<never> {
+function stopOn(
+  signal: AbortSignal | undefined,
+  { supervisor, until }: { supervisor: Supervisor; until: AbortSignal },
+): Promise<never> {
   return new Promise((_, reject) => {
-    signal?.addEventListener("abort", () => void supervisor.stop().then(() => reject(signal.reason)), {
-      once: true,
-    });
+    const stop = () => void supervisor.stop().then(() => reject(signal?.reason));
+    signal?.addEventListener("abort", stop, { once: true, signal: until });
   });
 }
 
