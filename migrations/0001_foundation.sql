@@ -4,8 +4,8 @@
 CREATE SEQUENCE id_sequence MAXVALUE 4095 CYCLE CACHE 1 MINVALUE 0;
 
 CREATE FUNCTION next_id(bucket int) RETURNS bigint LANGUAGE sql VOLATILE PARALLEL UNSAFE AS $$
-  SELECT ((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1288834974657) << 22
-       | bucket::bigint << 12
+  SELECT (((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1288834974657) << 22)
+       | (bucket::bigint << 12)
        | nextval('id_sequence')
 $$;
 
