@@ -1,0 +1,134 @@
+import { TopologyError } from "../../config/topology.ts";
+import { UsageError } from "../../stack/options.ts";
+import { startOwnStack } from "../own-stack.ts";
+import { ApiClient, type Person } from "./client.ts";
+import { type Comparison, compareHomes, settle } from "./compare.ts";
+import { type Graph, GraphError, readGraph } from "./graph.ts";
+import { LagWatch, PROBE_CONNECTIONS } from "./lag.ts";
+import { runMix } from "./mix.ts";
+import { type LoadOptions, parseLoadOptions, USAGE } from "./options.ts";
+import { Oracle } from "./oracle.ts";
+import { firstTweets, followAll, type Run, signUpAll } from "./phases.ts";
+import { sample, seededRandom } from "./random.ts";
+import { Recorder } from "./recorder.ts";
+import { isGood, type LoadResult, renderReport, writeJson } from "./report.ts";
+
+const COMPARED = 100;
+const EXIT = { good: 0, bad: 1, usage: 2, interrupted: 130 } as const;
+
+const BAD_INPUT = [UsageError, GraphError, TopologyError];
+
+const stopping = new AbortController();
+
+/** Reads the graph, loads it into a Roost, drives the mix, compares. Returns the exit code. */
+async function main(): Promise<number> {
+  const options = parseLoadOptions(process.argv.slice(2), process.env);
+  if (options === undefined) {
+    console.log(USAGE);
+    return EXIT.good;
+  }
+  const graph = await readGraph(options.graph, options);
+  say(describe(graph, options));
+  const roost = options.target
+    ? { ...options.target, stop: async () => {} }
+    : await startOwnStack({ ...options, onProgress: say, signal: stopping.signal });
+  try {
+    const result = await load(options, graph, roost);
+    console.log(renderReport(result));
+    if (options.json !== undefined) writeJson(options.json, result);
+    return isGood(result, options.tolerateErrors) ? EXIT.good : EXIT.bad;
+  } finally {
+    await roost.stop();
+  }
+}
+
+async function load(
+  options: LoadOptions,
+  graph: Graph,
+  target: { url: string; topologyFile: string },
+): Promise<LoadResult> {
+  const recorder = new Recorder();
+  const client = new ApiClient(target.url, options.concurrency);
+  const probes = new ApiClient(target.url, PROBE_CONNECTIONS);
+  const oracle = new Oracle(target.topologyFile);
+  const cut = () => void Promise.all([client.close(), probes.close()]);
+  stopping.signal.addEventListener("abort", cut, { once: true });
+  try {
+    const { concurrency } = options;
+    const random = seededRandom(options.seed);
+    const run: Run = { client, recorder, random, concurrency, signal: stopping.signal };
+    const deadBefore = await oracle.deadLetters();
+    const accounts = await signUpAll(run, graph);
+    const people = accounts.filter((person) => person !== undefined);
+    if (people.length === 0) throw new Error(`nobody could be signed up: ${recorder.errors()[0]?.example}`);
+    await followAll(run, graph, accounts);
+    await firstTweets(run, people);
+    const lag = new LagWatch(run, probes, followersOf(graph, accounts));
+    await runMix(run, people, {
+      ...options,
+      onComposed: (author, id, acceptedAt) => lag.composed(author, id, acceptedAt),
+    });
+    await lag.settle();
+    const { ms, pending } = await settle(oracle, stopping.signal);
+    const compared = await compareHomes(run, oracle, sample(people, COMPARED, random));
+    const deadLetters = (await oracle.deadLetters()) - deadBefore;
+    return resultOf(options, graph, recorder, ms, { ...compared, pendingJobs: pending, deadLetters });
+  } finally {
+    stopping.signal.removeEventListener("abort", cut);
+    await Promise.all([client.close(), probes.close(), oracle.close()]);
+  }
+}
+
+function followersOf(graph: Graph, accounts: (Person | undefined)[]): Map<Person, Person[]> {
+  const followers = new Map<Person, Person[]>();
+  for (const [a, b] of graph.follows) {
+    const [follower, followee] = [accounts[a], accounts[b]];
+    if (!follower || !followee) continue;
+    const known = followers.get(followee);
+    if (known) known.push(follower);
+    else followers.set(followee, [follower]);
+  }
+  return followers;
+}
+
+function resultOf(
+  options: LoadOptions,
+  graph: Graph,
+  recorder: Recorder,
+  settledMs: number,
+  comparison: Comparison,
+): LoadResult {
+  const { mix, rate, seconds, concurrency, seed, topology, split, workers } = options;
+  return {
+    graph: { file: options.graph, people: graph.people.length, follows: graph.follows.length },
+    options: { mix, rate, seconds, concurrency, seed, topology, split, workers },
+    operations: recorder.operations(),
+    errors: recorder.errors(),
+    settledMs,
+    comparison,
+  };
+}
+
+function describe(graph: Graph, { graph: file, directed }: LoadOptions): string {
+  const { duplicates, selfFollows } = graph.dropped;
+  return (
+    `${file}: ${graph.people.length} people, ${graph.follows.length} follows from ${graph.lines} ` +
+    `${directed ? "directed" : "undirected"} edges (${duplicates} duplicates and ${selfFollows} self-follows dropped)`
+  );
+}
+
+function say(line: string): void {
+  console.log(`load: ${line}`);
+}
+
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (stopping.signal.aborted) process.exitCode = EXIT.interrupted;
+  else {
+    console.error(`load: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = BAD_INPUT.some((kind) => error instanceof kind) ? EXIT.usage : EXIT.bad;
+  }
+}
+process.exit();

@@ -1,0 +1,137 @@
+import { once } from "node:events";
+import { createWriteStream, mkdtempSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readTopologyFile } from "../config/topology.ts";
+import { migrate } from "../mixins/shard-db/migrate.ts";
+import { bringUp, removeDataDir, type Stack, type TopologyName } from "../stack/index.ts";
+import { type RunningNodes, startNodes } from "../stack/nodes.ts";
+import { PHASE } from "../stack/processes.ts";
+import { ROOT } from "../stack/root.ts";
+
+const READY_MS = 60_000;
+const READY_POLL_MS = 100;
+
+export interface OwnStackOptions {
+  topology: TopologyName;
+  split: boolean;
+  workers: number;
+  /** Where data and logs lie and stay; undefined: in a temporary directory, removed in the end. */
+  dataDir?: string | undefined;
+  onProgress: (line: string) => void;
+  /** Aborting it while the stack comes up stops what was started, and `startOwnStack` rejects. */
+  signal: AbortSignal;
+}
+
+/** A whole Roost of one's own. */
+export interface OwnStack {
+  url: string;
+  topologyFile: string;
+  redisUrl: string | undefined;
+  /** Stops everything; removes the data unless it was given a place. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Brings up servers, schema and services without rate limits. No service runs in this process, so that who measures
+ * does not slow down what is measured. Nothing that was started outlives this process.
+ * @throws a one-line error where something does not come up; nothing is left then
+ */
+export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "roost-load-"));
+  const logDir = join(dataDir, "logs");
+  let stack: Stack | undefined;
+  let nodes: RunningNodes | undefined;
+  const stop = async () => {
+    await nodes?.stop();
+    await stack?.stop();
+    if (options.dataDir === undefined) removeDataDir(dataDir);
+  };
+  try {
+    stack = await bringUp({ ...options, dataDir });
+    for (const notice of stack.notices) options.onProgress(notice);
+    await migrate(readTopologyFile(stack.topologyFile));
+    options.onProgress("starting the services");
+    const port = await freePort();
+    if (options.split || options.workers > 1) {
+      // startNodes hands this environment on to the services.
+      Object.assign(process.env, ENVIRONMENT);
+      nodes = await startNodes(stack, { ...options, port, logDir });
+    } else {
+      await startAllInOne(stack, port, logDir);
+    }
+    const url = `http://127.0.0.1:${port}`;
+    await untilReady(url, options.signal);
+    return { url, topologyFile: stack.topologyFile, redisUrl: stack.redisUrl, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const ENVIRONMENT = { RATE_LIMIT_FACTOR: "0", LOG_LEVEL: "warn" };
+
+/** All five services in one child process; resolves once it says that it is ready. */
+async function startAllInOne(stack: Stack, port: number, logDir: string): Promise<void> {
+  const { child } = await stack.supervisor.spawn({
+    name: "services",
+    command: process.execPath,
+    args: [join(ROOT, "services", "main.ts")],
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      ...ENVIRONMENT,
+      PORT: String(port),
+      TOPOLOGY_FILE: stack.topologyFile,
+      REDIS_URL: stack.redisUrl,
+      NATS_URL: stack.natsUrl,
+      SERVICES: undefined,
+    },
+    output: "pipe",
+    signal: "SIGTERM",
+    phase: PHASE.services,
+    graceMs: 10_000,
+  });
+  const ready = Promise.withResolvers<void>();
+  const log = createWriteStream(join(logDir, "services.log"), { flags: "a", mode: 0o600 });
+  let last = "no output";
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface({ input: stream }).on("line", (line) => {
+      last = line;
+      log.write(`${line}\n`);
+      if (line.startsWith('{"ready":true')) ready.resolve();
+    });
+  }
+  child.once("close", () => {
+    log.end();
+    ready.reject(new Error(`the services ended: ${last}`));
+  });
+  await ready.promise;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === "string") throw new Error("no free port on 127.0.0.1");
+  return address.port;
+}
+
+async function untilReady(url: string, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    const answer = await fetch(`${url}/health/ready`, { signal }).catch(() => undefined);
+    if (answer?.ok) return;
+    signal.throwIfAborted();
+    if (Date.now() > deadline) {
+      const said = answer === undefined ? "no answer" : `${answer.status} ${await answer.text()}`;
+      throw new Error(`the services are not ready after ${READY_MS / 1000} s: ${said}`);
+    }
+    await sleep(READY_POLL_MS);
+  }
+}
