@@ -1,10 +1,11 @@
 import type pg from "pg";
 import type { Topology } from "../../config/topology.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
+import { bucketOf } from "./ids.ts";
 import { ShardPools, sqlState, translate } from "./pools.ts";
 import { bucketFor, type Placement, Router, type ShardMap } from "./router.ts";
 import { mergeById, scatter } from "./scatter.ts";
-import type { Statement } from "./sql.ts";
+import { type Statement, sql } from "./sql.ts";
 
 export type { Placement } from "./router.ts";
 export { sql } from "./sql.ts";
@@ -18,6 +19,8 @@ const RETRIED = new Set(["RS001", "40P01", "40001"]);
 export interface Tx {
   readonly shard: string;
   query<Row>(statement: Statement<Row>): Promise<Row[]>;
+  /** Enters the buckets of further ids before rows of theirs are written. */
+  enter(ids: string[]): Promise<void>;
 }
 
 export interface ReadOptions {
@@ -134,12 +137,16 @@ export class ShardDb {
 
   /** Runs one writing statement in a transaction of its own, in a single round trip. */
   write<Row>(at: Placement, statement: Statement<Row>): Promise<Row[]> {
-    return this.#attempt([at], async (client, entered) => {
-      const rows = run(client, statement);
-      const committed = client.query("COMMIT");
-      const [, result] = await Promise.all([entered, rows, committed]);
-      return result;
-    });
+    return this.#attempt(
+      () => this.shardOf(at),
+      [bucketFor(at)],
+      async (client, entered) => {
+        const rows = run(client, statement);
+        const committed = client.query("COMMIT");
+        const [, result] = await Promise.all([entered, rows, committed]);
+        return result;
+      },
+    );
   }
 
   /**
@@ -148,12 +155,25 @@ export class ShardDb {
    */
   transaction<T>(at: Placement | Placement[], work: (tx: Tx) => Promise<T>): Promise<T> {
     const placements = Array.isArray(at) ? at : [at];
-    return this.#attempt(placements, async (client, entered, shard) => {
-      const result = await work({ shard, query: (statement) => run(client, statement) });
-      await entered;
-      await client.query("COMMIT");
-      return result;
-    });
+    const [shard, ...others] = new Set(placements.map((placement) => this.shardOf(placement)));
+    if (!shard || others.length > 0) throw new Error("a transaction stays on one shard");
+    return this.#attempt(
+      () => this.shardOf(placements[0] as Placement),
+      placements.map(bucketFor),
+      commit(work),
+    ); // not empty
+  }
+
+  /**
+   * The same on a shard known by name, for work that finds its rows there: it enters their buckets with `tx.enter`
+   * before it writes them.
+   */
+  transactionOn<T>(shard: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#attempt(() => shard, [], commit(work));
+  }
+
+  get hasReplicas(): boolean {
+    return [...this.#pools.values()].some(({ replicas }) => replicas.size > 0);
   }
 
   /** How each replica of each shard stands. */
@@ -181,16 +201,11 @@ export class ShardDb {
     return pools;
   }
 
-  async #attempt<T>(
-    at: Placement[],
-    body: (client: pg.PoolClient, entered: Promise<unknown>, shard: string) => Promise<T>,
-  ): Promise<T> {
+  async #attempt<T>(shardNow: () => string, buckets: number[], body: Body<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
-      const { router } = this;
-      const [shard, ...others] = new Set(at.map((placement) => router.shardOf(placement)));
-      if (!shard || others.length > 0) throw new Error("a transaction stays on one shard");
+      const shard = shardNow();
       try {
-        return await this.#enter(shard, at.map(bucketFor), router.epoch, body);
+        return await this.#enter(shard, buckets, body);
       } catch (error) {
         if (tries === TRIES || !isRetried(error)) throw translate(error, shard);
         if (sqlState(error) === "RS001") await this.refreshMap();
@@ -198,21 +213,13 @@ export class ShardDb {
     }
   }
 
-  async #enter<T>(
-    shard: string,
-    buckets: number[],
-    epoch: number,
-    body: (client: pg.PoolClient, entered: Promise<unknown>, shard: string) => Promise<T>,
-  ): Promise<T> {
+  async #enter<T>(shard: string, buckets: number[], body: Body<T>): Promise<T> {
     const client = await this.#poolsOf(shard).write.connect();
     // Sent ahead of the first statement without waiting: the connection is pipelined.
-    const entered = Promise.all([
-      client.query("BEGIN"),
-      client.query({ name: "enter_write", text: "SELECT enter_write($1, $2)", values: [buckets, epoch] }),
-    ]);
+    const entered = Promise.all([client.query("BEGIN"), run(client, enterWrite(buckets, this.router.epoch))]);
     entered.catch(() => {});
     try {
-      const result = await body(client, entered, shard);
+      const result = await body(client, entered, { shard, epoch: this.router.epoch });
       client.release();
       return result;
     } catch (error) {
@@ -228,6 +235,29 @@ export class ShardDb {
       throw cause;
     }
   }
+}
+
+type Body<T> = (
+  client: pg.PoolClient,
+  entered: Promise<unknown>,
+  at: { shard: string; epoch: number },
+) => Promise<T>;
+
+const enterWrite = (buckets: number[], epoch: number): Statement<never> =>
+  sql`SELECT enter_write(${buckets}, ${epoch})`;
+
+/** Runs the work, waits for the fence that was sent ahead of it, and commits. */
+function commit<T>(work: (tx: Tx) => Promise<T>): Body<T> {
+  return async (client, entered, { shard, epoch }) => {
+    const result = await work({
+      shard,
+      query: (statement) => run(client, statement),
+      enter: async (ids) => void (await run(client, enterWrite(ids.map(bucketOf), epoch))),
+    });
+    await entered;
+    await client.query("COMMIT");
+    return result;
+  };
 }
 
 function isRetried(error: unknown): boolean {

@@ -40,6 +40,10 @@ export class ReplicaSet {
     });
   }
 
+  get size(): number {
+    return this.#replicas.length;
+  }
+
   /** Checks all replicas once, then every second. */
   async watch(): Promise<void> {
     if (this.#replicas.length === 0) return;

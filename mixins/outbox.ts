@@ -1,0 +1,192 @@
+import { hash } from "node:crypto";
+import type { ServiceBroker } from "moleculer";
+import { errorCode } from "../services/contracts/errors.ts";
+import type { Metrics } from "./metrics.ts";
+import { dueJobs, finish, lockJobs, markAttempt, type OutboxJob, outboxDepth } from "./outbox.repo.ts";
+import { RedisDown } from "./redis/index.ts";
+import type { ShardDb } from "./shard-db/index.ts";
+
+/** How often the outbox is looked at without a nudge, by the node that is first for a shard. */
+const POLL_MS = 500;
+/** How much longer each further node waits, after a nudge and between polls. */
+const RANK_DELAY_MS = 50;
+const BATCH = 64;
+const MAX_ATTEMPTS = 10;
+
+/** What a handler made of a job: finished, or to be continued from a cursor behind the jobs that wait. */
+export type Outcome = "done" | { cursor: unknown };
+
+/** Works on one job: re-reads the truth of its key and brings the rest in line. Must be safe to run twice. */
+export type JobHandler = (job: OutboxJob) => Promise<Outcome>;
+
+export interface OutboxOptions {
+  broker: ServiceBroker;
+  db: ShardDb;
+  metrics: Metrics;
+  /** Name of the service whose live nodes share the work. */
+  service: string;
+  handlers: Record<string, JobHandler>;
+}
+
+/**
+ * Drains the outbox of every shard, for some kinds of jobs.
+ *
+ * A job:  due → attempt counted (committed) → row locked while it is worked on → deleted
+ *                                                      ├─ more to do: cursor stored, due again behind the others
+ *                                                      ├─ a dependency is down: due again soon, attempt not counted
+ *                                                      └─ failed: due again later; after 10 attempts a dead letter
+ *
+ * The row lock is the lease: a worker that crashes frees its jobs at once, one that hangs is cut off by
+ * idle_in_transaction_session_timeout. An attempt that never came back (no error stored) may have killed its worker, so
+ * such a job is tried alone. Nodes are ranked per shard by rendezvous hashing (Thaler and Ravishankar, 1998): the first
+ * one acts at once, the others a little later, and only on what it left; correctness never depends on the ranking.
+ */
+export class OutboxDrain {
+  readonly #options: OutboxOptions;
+  readonly #kinds: string[];
+  readonly #planned = new Map<string, { at: number; timer: NodeJS.Timeout }>();
+  readonly #running = new Map<string, Promise<void>>();
+  /** Shards to look at once more, right after the drain that is under way. */
+  readonly #again = new Set<string>();
+  #stopped = false;
+  #paused = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#kinds = Object.keys(options.handlers);
+  }
+
+  start(): void {
+    for (const shard of this.#options.db.shards) this.#schedule(shard, 0);
+    this.#options.metrics.onScrape(() => this.#report());
+  }
+
+  /** Stops taking jobs and waits for those under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { timer } of this.#planned.values()) clearTimeout(timer);
+    await Promise.all(this.#running.values());
+  }
+
+  /** Holds the drain back, or lets it go on: for operators, and for tests that need jobs to stay put. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+  }
+
+  /** Called on `outbox.ready`: looks at that shard now, or a moment later where other nodes come first. */
+  nudge(shard: string, kinds: string[]): void {
+    if (kinds.some((kind) => this.#kinds.includes(kind)))
+      this.#schedule(shard, this.#rank(shard) * RANK_DELAY_MS);
+  }
+
+  /** Looks at a shard after `delayMs`, unless that is planned sooner already. */
+  #schedule(shard: string, delayMs: number): void {
+    const planned = this.#planned.get(shard);
+    const at = Date.now() + delayMs;
+    if (this.#stopped || (planned && planned.at <= at)) return;
+    clearTimeout(planned?.timer);
+    const timer = setTimeout(() => {
+      this.#planned.delete(shard);
+      this.#look(shard);
+    }, delayMs);
+    this.#planned.set(shard, { at, timer });
+  }
+
+  #look(shard: string): void {
+    if (this.#running.has(shard)) {
+      // Under way already: it looks again before it ends.
+      this.#again.add(shard);
+      return;
+    }
+    const work = this.#drain(shard)
+      .catch((error: unknown) => this.#options.broker.logger.warn(`outbox of ${shard}: ${String(error)}`))
+      .finally(() => {
+        this.#running.delete(shard);
+        const again = this.#again.delete(shard);
+        this.#schedule(shard, again ? 0 : POLL_MS + this.#rank(shard) * RANK_DELAY_MS);
+      });
+    this.#running.set(shard, work);
+  }
+
+  async #drain(shard: string): Promise<void> {
+    while (!this.#stopped && !this.#paused) {
+      const ids = await this.#claim(shard);
+      if (ids.length === 0) return;
+      await this.#work(shard, ids);
+    }
+  }
+
+  /** Counts an attempt on the jobs that are due, before anything else can go wrong with them. */
+  #claim(shard: string): Promise<string[]> {
+    return this.#options.db.transactionOn(shard, async (tx) => {
+      const due = await dueJobs(tx, this.#kinds, BATCH);
+      const suspect = due.find((job) => job.suspect);
+      const taken = suspect ? [suspect] : due;
+      const ids = taken.map(({ id }) => id);
+      if (ids.length > 0) {
+        await tx.enter(ids);
+        await markAttempt(tx, ids);
+      }
+      return ids;
+    });
+  }
+
+  async #work(shard: string, ids: string[]): Promise<void> {
+    const { db, metrics, broker } = this.#options;
+    await db.transactionOn(shard, async (tx) => {
+      const jobs = await lockJobs(tx, ids);
+      const results = await Promise.all(jobs.map((job) => this.#attempt(job)));
+      await tx.enter(jobs.map(({ id }) => id));
+      await finish(tx, results);
+      for (const { job, outcome, error } of results) {
+        metrics.outboxJobs.inc({ kind: job.kind, outcome });
+        if (error) broker.logger.warn(`job ${job.kind} ${JSON.stringify(job.key)}: ${outcome}: ${error}`);
+      }
+    });
+  }
+
+  async #attempt(job: OutboxJob): Promise<JobResult> {
+    try {
+      const handler = this.#options.handlers[job.kind];
+      if (!handler) throw new Error(`no handler for ${job.kind}`);
+      const outcome = await handler(job);
+      return outcome === "done" ? { job, outcome } : { job, outcome: "continued", cursor: outcome.cursor };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (error instanceof RedisDown || errorCode(error) === "UNAVAILABLE") {
+        return { job, outcome: "postponed", error: message };
+      }
+      return { job, outcome: job.attempts >= MAX_ATTEMPTS ? "dead" : "failed", error: message };
+    }
+  }
+
+  /** 0 for the node that acts first on a shard. */
+  #rank(shard: string): number {
+    const { broker, service } = this.#options;
+    const mine = hash("sha1", `${shard} ${broker.nodeID}`, "hex");
+    return nodesOf(broker, service).filter((node) => hash("sha1", `${shard} ${node}`, "hex") < mine).length;
+  }
+
+  async #report(): Promise<void> {
+    const { db, metrics } = this.#options;
+    await Promise.all(
+      db.shards.map(async (shard) => {
+        const depth = new Map((await outboxDepth(db, shard)).map(({ kind, jobs }) => [kind, Number(jobs)]));
+        for (const kind of this.#kinds) metrics.outboxDepth.set({ shard, kind }, depth.get(kind) ?? 0);
+      }),
+    );
+  }
+}
+
+export interface JobResult {
+  job: OutboxJob;
+  outcome: "done" | "continued" | "postponed" | "failed" | "dead";
+  cursor?: unknown;
+  error?: string;
+}
+
+/** Live nodes that host a service. */
+function nodesOf(broker: ServiceBroker, service: string): string[] {
+  const list = broker.registry.getServiceList({ onlyAvailable: true });
+  return list.filter(({ name }) => name === service).map(({ nodeID }) => nodeID ?? "");
+}

@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import { limits } from "../../config/limits.ts";
+import type { RedisStore } from "./index.ts";
+import { Script } from "./script.ts";
+
+const lua = (name: string) => new Script(new URL(`./lua/${name}.lua`, import.meta.url));
+const PUSH = lua("window-push-n");
+const LEASE = lua("window-lease-1");
+const PUBLISH = lua("window-publish-1");
+const READ = lua("window-read-n");
+
+const { keep, slack, maxAgeMs } = limits.homeList;
+
+/** A list as it was read: every entry with an id above `floor` is among `ids`; order and repeats are not given. */
+export interface Window {
+  ids: string[];
+  /** "0": the list is complete down to the first entry ever. */
+  floor: string;
+}
+
+/** What a build found: the newest entries, complete above `floor`. */
+export type Built = Window;
+
+/** Reads lists; one that is missing or being built is undefined. Throws RedisDown. */
+export async function readWindows(redis: RedisStore, keys: string[]): Promise<Map<string, Window>> {
+  const found = new Map<string, Window>();
+  await Promise.all(
+    redis
+      .groups(keys, (key) => key, limits.pushesPerScript)
+      .map(async (group) => {
+        const answers = await redis.run(READ, group);
+        if (!Array.isArray(answers)) return;
+        for (const [i, key] of group.entries()) {
+          const window = parseWindow(answers[2 * i], answers[2 * i + 1]);
+          if (window) found.set(key, window);
+        }
+      }),
+  );
+  return found;
+}
+
+/** Understands the two elements by which the scripts report a list. */
+export function parseWindow(floor: unknown, ids: unknown): Window | undefined {
+  if (typeof floor !== "string" || floor === "" || typeof ids !== "string") return undefined;
+  return { floor, ids: ids === "" ? [] : ids.split(",") };
+}
+
+/** Offers an id to many lists: those that are stored or being built take it. Throws RedisDown. */
+export async function pushToWindows(redis: RedisStore, keys: string[], id: string): Promise<void> {
+  const groups = redis.groups(keys, (key) => key, limits.pushesPerScript);
+  await Promise.all(groups.map((group) => redis.run(PUSH, group, [id, keep, slack])));
+}
+
+/**
+ * Builds a missing list under a lease: pushes meanwhile are kept, an invalidation makes the publication fail. Returns
+ * "published", "refused" (the lease died), "building" (somebody else is at it) or "stored". Throws RedisDown.
+ */
+export async function buildWindow(
+  redis: RedisStore,
+  key: string,
+  build: () => Promise<Built>,
+): Promise<"published" | "refused" | "building" | "stored"> {
+  const token = randomBytes(9).toString("base64url");
+  const state = await redis.run(LEASE, [key], [token, limits.leaseMs]);
+  if (state === "building" || state === "stored") return state;
+  const { ids, floor } = await build();
+  // Up to a tenth less, so that lists built together do not expire together.
+  const ttl = Math.round(maxAgeMs * (1 - Math.random() / 10));
+  const published = await redis.run(PUBLISH, [key], [token, ttl, floor, keep, ...ids]);
+  return published === 1 ? "published" : "refused";
+}

@@ -1,0 +1,22 @@
+import { isId } from "../../mixins/shard-db/ids.ts";
+
+/** fastest-validator rule of an id: a decimal string of up to 63 bits. */
+export const id = {
+  type: "string",
+  custom: (value: unknown, errors: { type: string; actual: unknown; message: string }[]) => {
+    if (!isId(value))
+      errors.push({
+        type: "id",
+        actual: value,
+        message: "must be an id: a decimal number of up to 19 digits",
+      });
+    return value;
+  },
+} as const;
+
+export const optionalId = { ...id, optional: true } as const;
+
+export const optional = (type: "string" | "boolean" | "number") => ({ type, optional: true }) as const;
+
+/** A list of at most `max` ids. */
+export const idList = (max: number) => ({ type: "array", min: 1, max, items: id }) as const;

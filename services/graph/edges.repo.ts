@@ -1,0 +1,157 @@
+import { bucketOf } from "../../mixins/shard-db/ids.ts";
+import type { ShardDb, Tx } from "../../mixins/shard-db/index.ts";
+import { sql } from "../../mixins/shard-db/sql.ts";
+import type { EdgeDirection, EdgeKind, Id } from "../contracts/actions.ts";
+
+/** An edge by its ends; what outbox jobs of kind "edge" name. */
+export interface EdgeKey {
+  src: Id;
+  kind: EdgeKind;
+  dst: Id;
+}
+
+/** How long the outbox leaves a mirror to the request that is reconciling it inline. */
+const INLINE_GRACE = "3 seconds";
+
+/** What a change of a forward edge came to. `jobs`: outbox rows that cover its deferred effects. */
+export interface EdgeChange {
+  jobs: Id[];
+  /** A block stood in the way; nothing was changed. */
+  blocked: boolean;
+}
+
+/** One lock per unordered pair, so that follows and blocks between two users never cross; others per edge. */
+const lockPair = (tx: Tx, { src, kind, dst }: EdgeKey) => {
+  const [low, high] = src < dst ? [src, dst] : [dst, src];
+  const name = kind === "follow" || kind === "block" ? `${low} ${high}` : `${src} ${kind} ${dst}`;
+  return tx.query(sql`SELECT pg_advisory_xact_lock(2, hashtext(${name}))`);
+};
+
+/** Adds a forward edge, with its counter and its outbox row. Idempotent. */
+export function addEdge(db: ShardDb, edge: EdgeKey): Promise<EdgeChange> {
+  const { src, kind, dst } = edge;
+  return db.transaction({ id: src }, async (tx) => {
+    const [, [row]] = await Promise.all([
+      lockPair(tx, edge),
+      tx.query(sql<{ blocked: boolean; job: Id | null }>`
+        WITH wall AS (
+          SELECT ${kind}::edge_kind = 'follow' AND (
+            EXISTS (SELECT FROM edges WHERE src = ${src} AND kind = 'block' AND dst = ${dst}) OR
+            EXISTS (SELECT FROM inverse_edges WHERE dst = ${src} AND kind = 'block'
+                    AND src_bucket = ${bucketOf(dst)} AND src = ${dst})) AS blocked
+        ), made AS (
+          INSERT INTO edges (src, kind, dst, id)
+          SELECT ${src}::bigint, ${kind}::edge_kind, ${dst}::bigint, next_id(bucket_of(${src}::bigint)) FROM wall WHERE NOT blocked
+          ON CONFLICT DO NOTHING RETURNING src
+        ), job AS (
+          SELECT enqueue(bucket_of(src), 'edge', ${JSON.stringify(edge)}, ${INLINE_GRACE}) AS id,
+                 CASE WHEN ${kind}::edge_kind = 'follow' THEN count_delta(src, 'following', 1) END
+          FROM made
+        )
+        SELECT blocked, (SELECT id FROM job) AS job FROM wall`),
+    ]);
+    const jobs = row?.job ? [row.job] : [];
+    // Own follow of the one who is blocked ends with the block, in the same transaction.
+    if (kind === "block") jobs.push(...(await dropEdge(tx, { src, kind: "follow", dst })));
+    return { jobs, blocked: row?.blocked ?? false };
+  });
+}
+
+/** Removes a forward edge, with its counter and an outbox row. Idempotent. */
+export function removeEdge(db: ShardDb, edge: EdgeKey): Promise<EdgeChange> {
+  return db.transaction({ id: edge.src }, async (tx) => {
+    const [, jobs] = await Promise.all([lockPair(tx, edge), dropEdge(tx, edge)]);
+    return { jobs, blocked: false };
+  });
+}
+
+async function dropEdge(tx: Tx, edge: EdgeKey): Promise<Id[]> {
+  const { src, kind, dst } = edge;
+  const rows = await tx.query(sql<{ job: Id }>`
+    WITH gone AS (DELETE FROM edges WHERE src = ${src} AND kind = ${kind} AND dst = ${dst} RETURNING src)
+    SELECT enqueue(bucket_of(src), 'edge', ${JSON.stringify(edge)}, ${INLINE_GRACE}) AS job,
+           CASE WHEN ${kind}::edge_kind = 'follow' THEN count_delta(src, 'following', -1) END
+    FROM gone`);
+  return rows.map(({ job }) => job);
+}
+
+/**
+ * Makes the mirror of an edge agree with its forward row as that is now: the lock first, then the look at the truth, so
+ * that of two reconciliations the later one wins with what is true. A mirrored block ends the blocked user's follow in
+ * the same transaction. Returns whether the edge exists, and the outbox rows of follows that this ended.
+ */
+export function mirrorEdge(db: ShardDb, edge: EdgeKey): Promise<{ exists: boolean; jobs: Id[] }> {
+  const { src, kind, dst } = edge;
+  return db.transaction({ id: dst }, async (tx) => {
+    await lockPair(tx, edge);
+    const [forward] = await readForward(db, tx, edge);
+    await (forward ? addMirror(tx, edge, forward.id) : removeMirror(tx, edge));
+    const jobs =
+      forward && kind === "block" ? await dropEdge(tx, { src: dst, kind: "follow", dst: src }) : [];
+    return { exists: forward !== undefined, jobs };
+  });
+}
+
+/** On the mirror's own shard the look goes through the transaction's connection: no second one, no second trip. */
+function readForward(db: ShardDb, tx: Tx, { src, kind, dst }: EdgeKey): Promise<{ id: Id }[]> {
+  const statement = sql<{
+    id: Id;
+  }>`SELECT id FROM edges WHERE src = ${src} AND kind = ${kind} AND dst = ${dst}`;
+  return db.shardOf({ id: src }) === tx.shard ? tx.query(statement) : db.read({ id: src }, statement);
+}
+
+async function addMirror(tx: Tx, { src, kind, dst }: EdgeKey, id: Id): Promise<void> {
+  await tx.query(sql`
+    WITH made AS (
+      INSERT INTO inverse_edges (dst, kind, src_bucket, src, id)
+      VALUES (${dst}, ${kind}, ${bucketOf(src)}, ${src}, ${id})
+      ON CONFLICT (dst, kind, src_bucket, src) DO UPDATE SET id = excluded.id
+      RETURNING dst, xmax = 0 AS fresh
+    )
+    SELECT count_delta(dst, 'followers', 1) FROM made WHERE fresh AND ${kind}::edge_kind = 'follow'`);
+}
+
+async function removeMirror(tx: Tx, { src, kind, dst }: EdgeKey): Promise<void> {
+  await tx.query(sql`
+    WITH gone AS (
+      DELETE FROM inverse_edges
+      WHERE dst = ${dst} AND kind = ${kind} AND src_bucket = ${bucketOf(src)} AND src = ${src} RETURNING dst
+    )
+    SELECT count_delta(dst, 'followers', -1) FROM gone WHERE ${kind}::edge_kind = 'follow'`);
+}
+
+export interface EdgePage {
+  /** Newest edge first: its id and the user at the other end. */
+  edges: { id: Id; user_id: Id }[];
+}
+
+/** A page of a user's edges: those made before `before`, or the ones next after `after`, newest first. */
+export async function listEdges(
+  db: ShardDb,
+  of: { user_id: Id; kind: EdgeKind; direction: EdgeDirection },
+  page: { limit: number; before?: Id; after?: Id },
+): Promise<EdgePage["edges"]> {
+  const { user_id, kind } = of;
+  type Row = { id: Id; user_id: Id };
+  const before = page.before ?? null;
+  const after = page.after ?? null;
+  const outward = of.direction === "out";
+  const newest = outward
+    ? sql<Row>`SELECT id, dst AS user_id FROM edges WHERE src = ${user_id} AND kind = ${kind}
+               AND id < coalesce(${before}::bigint, 9223372036854775807) ORDER BY id DESC LIMIT ${page.limit}`
+    : sql<Row>`SELECT id, src AS user_id FROM inverse_edges WHERE dst = ${user_id} AND kind = ${kind}
+               AND id < coalesce(${before}::bigint, 9223372036854775807) ORDER BY id DESC LIMIT ${page.limit}`;
+  const oldest = outward
+    ? sql<Row>`SELECT id, dst AS user_id FROM edges WHERE src = ${user_id} AND kind = ${kind}
+               AND id > ${after}::bigint ORDER BY id LIMIT ${page.limit}`
+    : sql<Row>`SELECT id, src AS user_id FROM inverse_edges WHERE dst = ${user_id} AND kind = ${kind}
+               AND id > ${after}::bigint ORDER BY id LIMIT ${page.limit}`;
+  if (!after) return db.read({ id: user_id }, newest);
+  return (await db.read({ id: user_id }, oldest)).reverse();
+}
+
+/** Whether a user exists, on the primary. */
+export async function userExists(db: ShardDb, id: Id): Promise<boolean> {
+  const rows = await db.read({ id }, sql<{ id: Id }>`SELECT id FROM users WHERE id = ${id}`);
+  return rows.length > 0;
+}

@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Metrics } from "../../mixins/metrics.ts";
+import type { RedisStore } from "../../mixins/redis/index.ts";
+import { fillSet } from "../../mixins/redis/marked-set.ts";
+import { Script } from "../../mixins/redis/script.ts";
+import { buildWindow, parseWindow, readWindows, type Window } from "../../mixins/redis/windowed-list.ts";
+import { partitionOf } from "../../mixins/shard-db/ids.ts";
+import type { ShardDb } from "../../mixins/shard-db/index.ts";
+import type { Id } from "../contracts/actions.ts";
+import { buildList, pullAuthors, type Relations, relationsOf } from "./timeline.repo.ts";
+
+const READ_HOME = new Script(new URL("./lua/read-home-6.lua", import.meta.url));
+const VISIBLE = new Script(new URL("./lua/visible-3.lua", import.meta.url));
+
+/** How often a reader looks again while lists are being built, and how long in between (ms). */
+const LOOKS = 8;
+const PAUSE_MS = 25;
+
+interface Own {
+  home: Window | undefined;
+  own: Window | undefined;
+  /** following, blocked, muted, pulled: which are stored. */
+  stored: string;
+  pulled: Id[];
+}
+
+/**
+ * What Redis holds for home timelines: lists of candidates and the viewers' relations. Whatever is missing is built from
+ * Postgres under a lease; many readers of one missing list make one build. Everything here throws RedisDown where Redis
+ * is away, and answers undefined where a list could not be had in time: the reader then goes to Postgres.
+ */
+export class HomeCache {
+  readonly #db: ShardDb;
+  readonly #redis: RedisStore;
+  readonly #metrics: Metrics;
+
+  constructor(db: ShardDb, redis: RedisStore, metrics: Metrics) {
+    this.#db = db;
+    this.#redis = redis;
+    this.#metrics = metrics;
+  }
+
+  /** All lists that make up a viewer's home timeline: the home list, the viewer's own, those of pulled authors. */
+  async windows(viewer: Id): Promise<Window[] | undefined> {
+    const own = await this.#settle(viewer);
+    if (!own?.home || !own.own) return undefined;
+    const pulled = await this.authorWindows(own.pulled);
+    return pulled && [own.home, own.own, ...pulled];
+  }
+
+  /** Authors' own lists, in the order asked for. */
+  async authorWindows(authors: readonly Id[]): Promise<Window[] | undefined> {
+    const keyOf = (author: Id) => this.#redis.keys.author(author);
+    for (let look = 0; look < LOOKS; look++) {
+      const found =
+        authors.length > 0 ? await readWindows(this.#redis, authors.map(keyOf)) : new Map<string, Window>();
+      const missing = authors.filter((author) => !found.has(keyOf(author)));
+      if (missing.length === 0) return authors.flatMap((author) => found.get(keyOf(author)) ?? []);
+      const states = await Promise.all(
+        missing.map((author) => buildWindow(this.#redis, keyOf(author), () => buildList(this.#db, [author]))),
+      );
+      if (states.includes("building")) await sleep(PAUSE_MS);
+    }
+    return undefined;
+  }
+
+  /** Which of the authors a viewer sees in the home timeline. */
+  async visible(viewer: Id, authors: readonly Id[]): Promise<Set<Id> | undefined> {
+    if (authors.length === 0) return new Set();
+    const { keys } = this.#redis;
+    const sets = [keys.following(viewer), keys.blocked(viewer), keys.muted(viewer)];
+    for (let look = 0; look < LOOKS; look++) {
+      const flags = await this.#redis.run(VISIBLE, sets, [...authors]);
+      if (typeof flags === "string" && flags !== "")
+        return new Set(authors.filter((_, i) => flags[i] === "1"));
+      if (!(await this.#fillRelations(viewer, "000"))) await sleep(PAUSE_MS);
+    }
+    return undefined;
+  }
+
+  async #settle(viewer: Id): Promise<Own | undefined> {
+    for (let look = 0; look < LOOKS; look++) {
+      const own = await this.#read(viewer);
+      if (own.home && own.own && own.stored === "1111") return own;
+      if (!(await this.#build(viewer, own))) await sleep(PAUSE_MS);
+    }
+    return undefined;
+  }
+
+  async #read(viewer: Id): Promise<Own> {
+    const { keys } = this.#redis;
+    const answer = await this.#redis.run(READ_HOME, [
+      keys.home(viewer),
+      keys.author(viewer),
+      keys.following(viewer),
+      keys.blocked(viewer),
+      keys.muted(viewer),
+      keys.pulled(partitionOf(viewer)),
+    ]);
+    const [homeFloor, homeIds, ownFloor, ownIds, stored, pulled]: unknown[] = Array.isArray(answer)
+      ? answer
+      : [];
+    return {
+      home: parseWindow(homeFloor, homeIds),
+      own: parseWindow(ownFloor, ownIds),
+      stored: String(stored),
+      pulled: typeof pulled === "string" && pulled !== "" ? pulled.split(",") : [],
+    };
+  }
+
+  /** Builds what is missing. Returns whether anything was stored by this caller, so that a look at once makes sense. */
+  async #build(viewer: Id, { home, own, stored }: Own): Promise<boolean> {
+    const { keys } = this.#redis;
+    const results = await Promise.all([
+      home || this.#buildHome(viewer),
+      own || buildWindow(this.#redis, keys.author(viewer), () => buildList(this.#db, [viewer])),
+      stored.startsWith("111") || this.#fillRelations(viewer, stored),
+      stored.endsWith("1") ||
+        fillSet(this.#redis, { key: keys.pulled(partitionOf(viewer)), load: () => pullAuthors(this.#db) }),
+    ]);
+    return !results.includes("building") && !results.includes(false);
+  }
+
+  async #buildHome(viewer: Id): Promise<string> {
+    const outcome = await buildWindow(this.#redis, this.#redis.keys.home(viewer), async () => {
+      const { following } = await relationsOf(this.#db, viewer);
+      return buildList(this.#db, following);
+    });
+    this.#metrics.homeBuilds.inc({ outcome });
+    return outcome;
+  }
+
+  /** Fills the viewer's sets that are missing (`stored`: following, blocked, muted), from one look at Postgres each. */
+  async #fillRelations(viewer: Id, stored: string): Promise<boolean> {
+    const { keys } = this.#redis;
+    const names = ["following", "blocked", "muted"] as const;
+    const filled = await Promise.all(
+      names
+        .filter((_, i) => stored[i] !== "1")
+        .map((name: keyof Relations) =>
+          fillSet(this.#redis, {
+            key: keys[name](viewer),
+            load: async () => (await relationsOf(this.#db, viewer))[name],
+          }),
+        ),
+    );
+    return filled.every(Boolean);
+  }
+}

@@ -1,0 +1,120 @@
+import { LRUCache } from "lru-cache";
+import { limits } from "../../config/limits.ts";
+import type { RedisStore } from "../../mixins/redis/index.ts";
+import { ignoreDown, put, readThrough } from "../../mixins/redis/leased.ts";
+import { Script } from "../../mixins/redis/script.ts";
+import type { ShardDb } from "../../mixins/shard-db/index.ts";
+import type { Id, Tweet } from "../contracts/actions.ts";
+import { existingIds, toTweet, tweetsByIds } from "./tweet.repo.ts";
+
+const PUBLISH = new Script(new URL("./lua/publish-tweet-3.lua", import.meta.url));
+const TTL_MS = limits.homeList.maxAgeMs;
+const ALIVE = "1";
+const DELETED = "0";
+
+/**
+ * Tweets for whoever shows them. Bodies are immutable and come from the process's memory, then Redis, then Postgres;
+ * whether a tweet still exists is asked of Redis each time (leased entries), or of Postgres.
+ */
+export class TweetCache {
+  readonly #db: ShardDb;
+  readonly #redis: RedisStore | undefined;
+  readonly #bodies = new LRUCache<Id, Tweet>({ max: 50_000 });
+
+  constructor(db: ShardDb, redis: RedisStore | undefined) {
+    this.#db = db;
+    this.#redis = redis;
+  }
+
+  /** The tweets that exist among `ids`. Throws 503 where they can be had nowhere. */
+  async get(ids: readonly Id[]): Promise<Map<Id, Tweet>> {
+    const [alive, bodies] = await Promise.all([this.alive(ids), this.bodies(ids)]);
+    for (const id of bodies.keys()) if (!alive.has(id)) bodies.delete(id);
+    return bodies;
+  }
+
+  /** Bodies, of deleted tweets possibly too. */
+  async bodies(ids: readonly Id[]): Promise<Map<Id, Tweet>> {
+    const found = new Map<Id, Tweet>();
+    const missing: Id[] = [];
+    for (const id of ids) {
+      const body = this.#bodies.get(id);
+      if (body) found.set(id, body);
+      else missing.push(id);
+    }
+    if (missing.length > 0)
+      for (const tweet of await this.#load(missing)) found.set(tweet.id, this.remember(tweet));
+    return found;
+  }
+
+  /** Which of `ids` exist now. */
+  async alive(ids: readonly Id[]): Promise<Set<Id>> {
+    const redis = this.#redis;
+    const states = await readThrough(redis, ids, {
+      keyOf: (id) => redis?.keys.tweetState(id) ?? "",
+      ttlMs: TTL_MS,
+      load: async (missing) => new Map((await existingIds(this.#db, missing)).map(({ id }) => [id, ALIVE])),
+      absent: DELETED,
+    });
+    return new Set([...states].flatMap(([id, state]) => (state === ALIVE ? id : [])));
+  }
+
+  /** Keeps a body in this process. */
+  remember(tweet: Tweet): Tweet {
+    this.#bodies.set(tweet.id, tweet);
+    return tweet;
+  }
+
+  /** Makes a committed tweet known: its body, that it exists, and its author's own list. Safe to repeat. Throws RedisDown. */
+  async publish(tweet: Tweet): Promise<void> {
+    const redis = this.#redis;
+    this.remember(tweet);
+    if (!redis) return;
+    const { keys } = redis;
+    const { keep, slack } = limits.homeList;
+    await redis.run(
+      PUBLISH,
+      [keys.tweetState(tweet.id), keys.tweetBody(tweet.id), keys.author(tweet.author_id)],
+      [tweet.id, JSON.stringify(tweet), TTL_MS, keep, slack],
+    );
+  }
+
+  /** Hides a tweet from every reader from now on. Throws RedisDown. */
+  async hide(id: Id): Promise<void> {
+    if (this.#redis) await put(this.#redis, this.#redis.keys.tweetState(id), DELETED, TTL_MS);
+  }
+
+  /** Takes back a `hide` whose delete was not committed: the next reader asks Postgres. Throws RedisDown. */
+  async unhide(id: Id): Promise<void> {
+    await this.#redis?.delete([this.#redis.keys.tweetState(id)]);
+  }
+
+  async #load(ids: Id[]): Promise<Tweet[]> {
+    const redis = this.#redis;
+    const stored = redis
+      ? await redis.mget(ids.map((id) => redis.keys.tweetBody(id))).catch(ignoreDown)
+      : undefined;
+    const cached = (stored ?? []).flatMap((json): Tweet[] => (json ? [JSON.parse(json)] : []));
+    const known = new Set(cached.map(({ id }) => id));
+    const loaded = await this.#loadFromDb(ids.filter((id) => !known.has(id)));
+    if (redis && loaded.length > 0) {
+      await redis
+        .setAll(
+          loaded.map((tweet) => [redis.keys.tweetBody(tweet.id), JSON.stringify(tweet)]),
+          TTL_MS,
+        )
+        .catch(ignoreDown);
+    }
+    return [...cached, ...loaded];
+  }
+
+  /** Bodies never change, so a replica may answer; what it does not have yet is asked of the primary. */
+  async #loadFromDb(ids: Id[]): Promise<Tweet[]> {
+    if (ids.length === 0) return [];
+    const rows = await tweetsByIds(this.#db, ids, { from: "replica" });
+    const known = new Set(rows.map(({ id }) => id));
+    const late = ids.filter((id) => !known.has(id));
+    const rest = late.length > 0 && this.#db.hasReplicas ? await tweetsByIds(this.#db, late) : [];
+    return [...rows, ...rest].map(toTweet);
+  }
+}
