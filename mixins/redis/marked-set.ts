@@ -9,21 +9,28 @@ const PUBLISH = lua("set-publish-1");
 const CHANGE = lua("set-change-n");
 
 /**
- * A set of ids that also holds the mark of the Redis process it was filled on: without the mark the set counts as
- * missing, so that an empty set, an evicted one and one that a failover cut short are told apart.
+ * A marked set is a set of ids that also holds the mark of the Redis process it was filled on: without the mark it counts
+ * as missing, so that an empty set, an evicted one and one that a failover cut short are told apart.
+ *
+ * Fills the missing ones among some sets under leases, all from one look at the truth, which is taken once every lease is
+ * held; `load` answers the members of each set in order. Returns whether all are stored now. Throws RedisDown.
  */
-export interface MarkedSet {
-  key: string;
-  load: () => Promise<string[]>;
-}
-
-/** Fills a missing set under a lease. Returns whether it is stored now, as far as this caller knows. Throws RedisDown. */
-export async function fillSet(redis: RedisStore, { key, load }: MarkedSet): Promise<boolean> {
+export async function fillSets(
+  redis: RedisStore,
+  keys: string[],
+  load: () => Promise<string[][]>,
+): Promise<boolean> {
   const token = randomBytes(9).toString("base64url");
-  const state = await redis.run(LEASE, [key], [token, limits.leaseMs]);
-  if (state !== "leased") return state === "stored";
+  const states = await Promise.all(keys.map((key) => redis.run(LEASE, [key], [token, limits.leaseMs])));
+  if (!states.includes("leased")) return !states.includes("building");
   const members = await load();
-  return (await redis.run(PUBLISH, [key], [token, limits.homeList.maxAgeMs, ...members])) === 1;
+  const published = await Promise.all(
+    keys.map((key, i) => {
+      if (states[i] !== "leased") return states[i] === "stored" ? 1 : 0;
+      return redis.run(PUBLISH, [key], [token, limits.homeList.maxAgeMs, ...(members[i] ?? [])]);
+    }),
+  );
+  return published.every((stored) => stored === 1);
 }
 
 /** Adds a member to sets or removes it; sets that are not stored stay missing, and fills under way are refused. */

@@ -44,6 +44,11 @@ export function idBefore(id: string): string {
   return String(BigInt(id) - 1n);
 }
 
+/** The id after this one. */
+export function idAfter(id: string): string {
+  return String(BigInt(id) + 1n);
+}
+
 /** Orders ids, newest first. Ids of fewer digits, which only a client can send, are older. */
 export function newestFirst(a: string, b: string): number {
   if (a.length !== b.length) return b.length - a.length;

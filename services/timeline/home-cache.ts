@@ -1,20 +1,28 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Metrics } from "../../mixins/metrics.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
-import { fillSet } from "../../mixins/redis/marked-set.ts";
+import { fillSets } from "../../mixins/redis/marked-set.ts";
 import { Script } from "../../mixins/redis/script.ts";
 import { buildWindow, parseWindow, readWindows, type Window } from "../../mixins/redis/windowed-list.ts";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
-import { buildList, pullAuthors, type Relations, relationsOf } from "./timeline.repo.ts";
+import { buildList, pullAuthors, relationsOf } from "./timeline.repo.ts";
 
 const READ_HOME = new Script(new URL("./lua/read-home-6.lua", import.meta.url));
-const VISIBLE = new Script(new URL("./lua/visible-3.lua", import.meta.url));
+const STANDING = new Script(new URL("./lua/standing-3.lua", import.meta.url));
 
 /** How often a reader looks again while lists are being built, and how long in between (ms). */
 const LOOKS = 8;
 const PAUSE_MS = 25;
+
+/** How a viewer stands to an author. */
+export interface Standing {
+  followed: boolean;
+  /** In either direction. */
+  blocked: boolean;
+  muted: boolean;
+}
 
 interface Own {
   home: Window | undefined;
@@ -64,16 +72,17 @@ export class HomeCache {
     return undefined;
   }
 
-  /** Which of the authors a viewer sees in the home timeline. */
-  async visible(viewer: Id, authors: readonly Id[]): Promise<Set<Id> | undefined> {
-    if (authors.length === 0) return new Set();
+  /** How the viewer stands to each of the authors. */
+  async standing(viewer: Id, authors: readonly Id[]): Promise<Map<Id, Standing> | undefined> {
+    if (authors.length === 0) return new Map();
     const { keys } = this.#redis;
     const sets = [keys.following(viewer), keys.blocked(viewer), keys.muted(viewer)];
     for (let look = 0; look < LOOKS; look++) {
-      const flags = await this.#redis.run(VISIBLE, sets, [...authors]);
-      if (typeof flags === "string" && flags !== "")
-        return new Set(authors.filter((_, i) => flags[i] === "1"));
-      if (!(await this.#fillRelations(viewer, "000"))) await sleep(PAUSE_MS);
+      const digits = await this.#redis.run(STANDING, sets, [...authors]);
+      if (typeof digits === "string" && digits !== "") {
+        return new Map(authors.map((author, i) => [author, toStanding(Number(digits[i]))]));
+      }
+      if (!(await this.#fillRelations(viewer))) await sleep(PAUSE_MS);
     }
     return undefined;
   }
@@ -114,9 +123,8 @@ export class HomeCache {
     const results = await Promise.all([
       home || this.#buildHome(viewer),
       own || buildWindow(this.#redis, keys.author(viewer), () => buildList(this.#db, [viewer])),
-      stored.startsWith("111") || this.#fillRelations(viewer, stored),
-      stored.endsWith("1") ||
-        fillSet(this.#redis, { key: keys.pulled(partitionOf(viewer)), load: () => pullAuthors(this.#db) }),
+      stored.startsWith("111") || this.#fillRelations(viewer),
+      stored.endsWith("1") || this.#fillPulled(keys.pulled(partitionOf(viewer))),
     ]);
     return !results.includes("building") && !results.includes(false);
   }
@@ -130,20 +138,24 @@ export class HomeCache {
     return outcome;
   }
 
-  /** Fills the viewer's sets that are missing (`stored`: following, blocked, muted), from one look at Postgres each. */
-  async #fillRelations(viewer: Id, stored: string): Promise<boolean> {
-    const { keys } = this.#redis;
-    const names = ["following", "blocked", "muted"] as const;
-    const filled = await Promise.all(
-      names
-        .filter((_, i) => stored[i] !== "1")
-        .map((name: keyof Relations) =>
-          fillSet(this.#redis, {
-            key: keys[name](viewer),
-            load: async () => (await relationsOf(this.#db, viewer))[name],
-          }),
-        ),
-    );
-    return filled.every(Boolean);
+  #fillPulled(key: string): Promise<boolean> {
+    return fillSets(this.#redis, [key], async () => [await pullAuthors(this.#db)]);
   }
+
+  #fillRelations(viewer: Id): Promise<boolean> {
+    const { keys } = this.#redis;
+    return fillSets(
+      this.#redis,
+      [keys.following(viewer), keys.blocked(viewer), keys.muted(viewer)],
+      async () => {
+        const { following, blocked, muted } = await relationsOf(this.#db, viewer);
+        return [following, blocked, muted];
+      },
+    );
+  }
+}
+
+/** Reads a digit of the standing script. */
+function toStanding(digit: number): Standing {
+  return { followed: (digit & 1) !== 0, blocked: (digit & 2) !== 0, muted: (digit & 4) !== 0 };
 }

@@ -1,0 +1,57 @@
+import type { ServiceBroker, ServiceSchema } from "moleculer";
+import { limits } from "../../config/limits.ts";
+import { OutboxDrain } from "../../mixins/outbox.ts";
+import { RedisStore } from "../../mixins/redis/index.ts";
+import { resourcesOf } from "../../mixins/resources.ts";
+import { requireSelf, requireViewer } from "../contracts/context.ts";
+import { actionsOf } from "../contracts/service.ts";
+import { id, optional, optionalId } from "../contracts/validators.ts";
+import { Fanout } from "./fanout.ts";
+import { Timelines } from "./timelines.ts";
+
+/** Home and author timelines, and the fan-out that keeps them. */
+export default function timelineService(broker: ServiceBroker): ServiceSchema {
+  const { db, redis, env, metrics } = resourcesOf(broker);
+  const pushes = env.redisUrl ? new RedisStore(env.redisUrl, env.redisPrefix) : undefined;
+  const timelines = new Timelines(db, redis, metrics);
+  const fanout = new Fanout({ db, redis, pushes, metrics, pullThreshold: env.pullThreshold });
+  const outbox = new OutboxDrain({
+    broker,
+    db,
+    metrics,
+    service: "timeline",
+    handlers: { tweet: fanout.tweet, mode: fanout.mode },
+  });
+  const query = {
+    user_id: id,
+    limit: { type: "number", integer: true, min: 1, max: limits.timelinePage.max },
+    since_id: optionalId,
+    until_id: optionalId,
+    cursor: optional("string"),
+    with_authors: optional("boolean"),
+    with_metrics: optional("boolean"),
+  } as const;
+
+  return {
+    name: "timeline",
+    actions: actionsOf("timeline", {
+      home: {
+        params: query,
+        handler: (ctx) => timelines.home(requireSelf(ctx, ctx.params.user_id), ctx.params),
+      },
+      user: { params: query, handler: (ctx) => timelines.author(requireViewer(ctx).userId, ctx.params) },
+    }),
+    events: {
+      "outbox.ready": (ctx: { params: { shard: string; kinds: string[] } }) =>
+        outbox.nudge(ctx.params.shard, ctx.params.kinds),
+    },
+    async started() {
+      await pushes?.open();
+      outbox.start();
+    },
+    async stopped() {
+      await outbox.stop();
+      await pushes?.close();
+    },
+  };
+}
