@@ -5,6 +5,9 @@ import { showProgress } from "./progress.ts";
 import { type Random, sample } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 
+/** Sign-ups at a time: hashing passwords takes whole cores, so more would only queue up there, and be refused. */
+const SIGN_UPS = 32;
+
 /** What every phase of a run needs. */
 export interface Run {
   client: ApiClient;
@@ -24,16 +27,22 @@ export async function signUpAll(run: Run, graph: Graph): Promise<(Person | undef
   const people = new Array<Person | undefined>(graph.people.length).fill(undefined);
   const runName = Math.floor(Date.now() / 1000).toString(36);
   const password = crypto.randomUUID();
-  await phase(run, "sign up", [...graph.people.keys()], "users", async (i) => {
-    try {
-      people[i] = await run.client.signUp(`l${runName}_${i}`, `Person ${graph.people[i]}`, password);
-    } catch (error) {
-      if (error instanceof RequestError && error.status === "429") {
-        throw new RateLimited("sign-ups are rate-limited there: start that Roost with RATE_LIMIT_FACTOR=0");
+  await phase(
+    { ...run, concurrency: Math.min(run.concurrency, SIGN_UPS) },
+    "sign up",
+    [...graph.people.keys()],
+    "users",
+    async (i) => {
+      try {
+        people[i] = await run.client.signUp(`l${runName}_${i}`, `Person ${graph.people[i]}`, password);
+      } catch (error) {
+        if (error instanceof RequestError && error.status === "429") {
+          throw new RateLimited("sign-ups are rate-limited there: start that Roost with RATE_LIMIT_FACTOR=0");
+        }
+        throw error;
       }
-      throw error;
-    }
-  });
+    },
+  );
   return people;
 }
 

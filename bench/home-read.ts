@@ -1,0 +1,58 @@
+import { startBareServer } from "./bare-server.ts";
+import type { HttpJob, JobResult } from "./client/index.ts";
+import { type BenchResult, latenciesOf, resultOf } from "./result.ts";
+import { fetchText, getRequest, homePath, type Setting } from "./setting.ts";
+
+const USERS = 500;
+const FOLLOWED = 100;
+const TWEETS_EACH = 10;
+const PAGE = 20;
+const CONNECTIONS = 20;
+const ROUNDS = 5;
+const SECONDS = 3;
+const TEXT = "A tweet of an ordinary length, some ninety characters long, as people write them every day. ☕";
+
+/**
+ * Home timelines a second that one process serves over HTTP: pages of 20 tweets, to users who follow 100 authors, from
+ * warm caches. Floor: a bare node:http server that answers with one such page, byte by byte the same.
+ */
+export async function homeRead({ port, dataset, client, say }: Setting): Promise<BenchResult> {
+  const users = await dataset.users("reader", USERS);
+  await dataset.follows(
+    users.flatMap((reader, i) =>
+      Array.from({ length: FOLLOWED }, (_, n) => [reader, users[(i + n + 1) % USERS] ?? reader] as const),
+    ),
+  );
+  await dataset.tweets(users, TWEETS_EACH, TEXT);
+  say("warming up");
+  let page = "";
+  for (const user of users) page = await fetchText(port, homePath(user, PAGE), user);
+  const bare = await startBareServer(page);
+  try {
+    const requests = users.map((user) => getRequest(homePath(user, PAGE), user));
+    const job = (to: number, seconds: number): HttpJob => ({
+      kind: "http",
+      port: to,
+      connections: CONNECTIONS,
+      seconds,
+      requests,
+    });
+    for (const to of [bare.port, port]) await client.run(job(to, 2));
+    const values: JobResult[] = [];
+    const floors: JobResult[] = [];
+    for (let round = 1; round <= ROUNDS; round++) {
+      say(`round ${round} of ${ROUNDS}`);
+      floors.push(await client.run(job(bare.port, SECONDS)));
+      values.push(await client.run(job(port, SECONDS)));
+    }
+    return resultOf("home-read", "home timelines/s", values, floors, {
+      ...latenciesOf(values),
+      connections: CONNECTIONS,
+      tweetsPerPage: PAGE,
+      pageBytes: Buffer.byteLength(page),
+      authorsFollowed: FOLLOWED,
+    });
+  } finally {
+    bare.stop();
+  }
+}

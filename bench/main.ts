@@ -1,0 +1,42 @@
+import { fanout } from "./fanout.ts";
+import { homeRead } from "./home-read.ts";
+import type { BenchResult } from "./result.ts";
+import { inSetting, type Setting } from "./setting.ts";
+import { tweetCreate } from "./tweet-create.ts";
+
+const BENCHES: Record<string, (setting: Setting) => Promise<BenchResult>> = {
+  "home-read": homeRead,
+  "tweet-create": tweetCreate,
+  fanout,
+};
+
+const USAGE = `Usage: npm run bench [-- NAME…]
+
+Prints a line of JSON for each benchmark: ${Object.keys(BENCHES).join(", ")}; all of them where none is named.`;
+
+const stopping = new AbortController();
+
+/** Runs the benchmarks one after the other, each on a fresh stack. Returns the exit code. */
+async function main(names: string[]): Promise<number> {
+  const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
+  if (unknown !== undefined) {
+    console.error(`bench: unknown benchmark "${unknown}"\n${USAGE}`);
+    return 2;
+  }
+  for (const [name, bench] of Object.entries(BENCHES)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const say = (line: string) => console.error(`${name}: ${line}`);
+    console.log(JSON.stringify(await inSetting(stopping.signal, say, bench)));
+  }
+  return 0;
+}
+
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!stopping.signal.aborted)
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = stopping.signal.aborted ? 130 : 1;
+}
+process.exit();
