@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { RateClass } from "../../config/limits.ts";
+import type { Viewer } from "../contracts/actions.ts";
+import type { Ctx } from "../contracts/context.ts";
+import { RoostError } from "../contracts/errors.ts";
+import { decodeSession, parseToken, type TokenRef } from "../user/tokens.ts";
+import { clientIp } from "./client-ip.ts";
+import type { Verdict } from "./local-buckets.ts";
+import type { Payer, RateLimiter } from "./rate-limit.ts";
+
+/** The class that signed-out requests to signed-in endpoints are counted under, by IP. */
+const BAD_TOKENS: RateClass = "read";
+
+/** Decides who is asking and whether they may ask now; every verdict goes out as `x-rate-limit-*` headers. */
+export class Admission {
+  readonly #limiter: RateLimiter;
+  readonly #trustedProxies: number;
+
+  constructor(limiter: RateLimiter, trustedProxies: number) {
+    this.#limiter = limiter;
+    this.#trustedProxies = trustedProxies;
+  }
+
+  /** Admits a request to an endpoint without sign-in: limited by IP. Throws 429. */
+  async admitAnyone(request: IncomingMessage, response: ServerResponse, rate: RateClass): Promise<void> {
+    await this.#spend(response, this.#ip(request), rate);
+  }
+
+  /**
+   * Admits a signed-in request: one round trip to Redis finds the session and takes from its user's bucket. A session
+   * that Redis does not have comes from the user service. Throws 401 or 429.
+   */
+  async admitViewer(
+    ctx: Ctx,
+    request: IncomingMessage,
+    response: ServerResponse,
+    rate: RateClass,
+  ): Promise<Viewer> {
+    const token = bearerToken(request.headers.authorization);
+    const ref = token === undefined ? undefined : parseToken("access", token);
+    if (token === undefined || !ref) return this.#refuse(request, response, token);
+    const { payload, verdict } = await this.#limiter.admit(ref, rate);
+    const session = decodeSession(payload);
+    if (!session) return this.#admitByPostgres(ctx, request, response, rate, token, ref);
+    settle(response, verdict);
+    return { userId: session.userId, sessionId: session.sessionId };
+  }
+
+  async #admitByPostgres(
+    ctx: Ctx,
+    request: IncomingMessage,
+    response: ServerResponse,
+    rate: RateClass,
+    token: string,
+    { bucket }: TokenRef,
+  ): Promise<Viewer> {
+    // Whoever sent too many bad tokens costs no further look-up.
+    const budget = await this.#limiter.look(this.#ip(request), BAD_TOKENS);
+    if (budget && !budget.passes) settle(response, budget);
+    const session = await ctx.call("user.authenticate", { token });
+    if (!session) return this.#refuse(request, response, token);
+    const { userId, sessionId } = session;
+    await this.#spend(response, { userId, bucket }, rate);
+    return { userId, sessionId };
+  }
+
+  async #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    token: string | undefined,
+  ): Promise<never> {
+    await this.#spend(response, this.#ip(request), BAD_TOKENS);
+    throw new RoostError(
+      "UNAUTHORIZED",
+      token === undefined
+        ? "This needs the header Authorization: Bearer <access token>."
+        : "The access token is malformed, unknown, revoked or expired.",
+      { errors: [{ message: "is not a valid access token", parameters: { authorization: [] } }] },
+    );
+  }
+
+  async #spend(response: ServerResponse, payer: Payer, rate: RateClass): Promise<void> {
+    settle(response, await this.#limiter.spend(payer, rate));
+  }
+
+  #ip(request: IncomingMessage): Payer {
+    return { ip: clientIp(request, this.#trustedProxies) };
+  }
+}
+
+function bearerToken(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : /^bearer +([^ ]+) *$/i.exec(header)?.[1];
+}
+
+/** Writes a verdict into the headers. Throws 429 where it refuses. */
+function settle(response: ServerResponse, verdict: Verdict | undefined): void {
+  if (!verdict) return;
+  response.setHeader("x-rate-limit-limit", String(verdict.limit));
+  response.setHeader("x-rate-limit-remaining", String(Math.max(0, verdict.remaining)));
+  response.setHeader("x-rate-limit-reset", String(verdict.reset));
+  if (verdict.passes) return;
+  const retryAfter = Math.max(1, Math.ceil(verdict.waitMs / 1_000));
+  throw new RoostError("TOO_MANY_REQUESTS", `Too many requests: the next may come in ${retryAfter} s.`, {
+    retryAfter,
+  });
+}

@@ -1,0 +1,131 @@
+import FastestValidator, { type ValidationError, type ValidationRuleObject } from "fastest-validator";
+import { limits } from "../../config/limits.ts";
+import { isId } from "../../mixins/shard-db/ids.ts";
+import type { Id } from "../contracts/actions.ts";
+import type { FieldError } from "../contracts/errors.ts";
+import { fieldError, invalidRequest } from "./problem.ts";
+
+/** The rule of one parameter, and the type it has once it has passed. */
+export interface Field<T> {
+  readonly rule: ValidationRuleObject;
+  /** Never set: carries the type. */
+  readonly type?: T;
+}
+
+/** The parameters of one place (path, query, headers or body); anything else there is refused. */
+export interface Shape<T> {
+  /** Checks and converts in place. Throws 400 that names every faulty parameter. */
+  parse(raw: Record<string, unknown>): T;
+}
+
+/** Reports at most this many faults of one place. */
+const MAX_ERRORS = 20;
+// Its types describe an ES module, but it is CommonJS.
+const Validator = FastestValidator as unknown as typeof FastestValidator.default;
+const validator = new Validator({ useNewCustomCheckerFunction: true });
+
+/** Compiles the rules of one place. */
+export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> }): Shape<T> {
+  const entries = Object.entries<Field<unknown>>(fields);
+  const known = new Set(entries.map(([name]) => name));
+  const check = validator.compile(Object.fromEntries(entries.map(([name, { rule }]) => [name, { ...rule }])));
+  return {
+    parse(raw) {
+      const unknown = Object.keys(raw).filter((name) => !known.has(name));
+      const faults = unknown.length > 0 ? true : check(raw);
+      if (unknown.length > 0 || faults !== true) {
+        const errors: FieldError[] = unknown.map((name) =>
+          fieldError(name, raw[name], "is not a known parameter"),
+        );
+        if (Array.isArray(faults)) errors.push(...faults.map(toFieldError));
+        throw invalidRequest(errors.slice(0, MAX_ERRORS));
+      }
+      return raw as T; // every field of T has just passed the rule that carries its type
+    },
+  };
+}
+
+function toFieldError({ field, type, actual, message = "is not valid" }: ValidationError): FieldError {
+  return fieldError(field, actual, type === "required" ? "is required" : message);
+}
+
+/** A field with a rule of fastest-validator as it stands. */
+export function field<T>(rule: ValidationRuleObject): Field<T> {
+  return { rule };
+}
+
+/** A field that is decoded from the text a client sent; `decode` answers undefined where that is not valid. */
+export function decoded<T>(message: string, decode: (raw: string) => T | undefined): Field<T> {
+  return {
+    rule: {
+      type: "custom",
+      messages: { invalid: message },
+      check(raw: unknown, errors: { type: string; actual: unknown }[]) {
+        const value = typeof raw === "string" ? decode(raw) : undefined;
+        if (value === undefined) errors.push({ type: "invalid", actual: raw });
+        return value ?? raw;
+      },
+    },
+  };
+}
+
+export function optional<T>({ rule }: Field<T>): Field<T | undefined> {
+  return { rule: { ...rule, optional: true } };
+}
+
+export function withDefault<T>({ rule }: Field<T>, value: T): Field<T> {
+  return { rule: { ...rule, default: value } };
+}
+
+export const id: Field<Id> = decoded("must be an id: 1 to 19 digits", (raw) => (isId(raw) ? raw : undefined));
+
+/** 1–100 distinct values, separated by commas. */
+function list(what: string, isValid: (item: string) => boolean): Field<string[]> {
+  return decoded(`must be 1 to ${limits.lookup} distinct ${what}, separated by commas`, (raw) => {
+    const items = raw.split(",", limits.lookup + 1);
+    const right =
+      items.length <= limits.lookup && items.every(isValid) && new Set(items).size === items.length;
+    return right ? items : undefined;
+  });
+}
+
+const isUsername = (raw: string): boolean => /^[A-Za-z0-9_]{1,15}$/.test(raw);
+export const ids = list("ids", isId);
+export const usernames = list("usernames", isUsername);
+export const username: Field<string> = decoded("must be 1 to 15 of A-Z, a-z, 0-9 and _", (raw) =>
+  isUsername(raw) ? raw : undefined,
+);
+
+/** A whole number, strictly decimal. */
+export function pageSize({
+  min,
+  max,
+  default: usual,
+}: {
+  min: number;
+  max: number;
+  default: number;
+}): Field<number> {
+  const size = decoded(`must be a whole number from ${min} to ${max}`, (raw) => {
+    const value = /^[1-9][0-9]{0,3}$/.test(raw) ? Number(raw) : 0;
+    return value >= min && value <= max ? value : undefined;
+  });
+  return withDefault(size, usual);
+}
+
+export const paginationToken = optional(
+  decoded("must be a token of an earlier page", (raw) =>
+    /^[A-Za-z0-9_.~:=-]{1,512}$/.test(raw) ? raw : undefined,
+  ),
+);
+
+export const idempotencyKey = optional(
+  decoded("must be 1 to 128 printable ASCII characters", (raw) =>
+    /^[\x20-\x7e]{1,128}$/.test(raw) ? raw : undefined,
+  ),
+);
+
+/** Text that any part of the system can store: no NUL, no lone surrogate. */
+export const text: Field<string> = decoded("must be non-empty text in valid Unicode, without NUL", (raw) =>
+  raw !== "" && raw.isWellFormed() && !raw.includes("\0") ? raw : undefined,
+);

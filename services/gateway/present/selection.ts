@@ -1,0 +1,30 @@
+import { decoded, type Field, optional, withDefault } from "../fields.ts";
+
+const CACHED = 1_000;
+
+/**
+ * A comma list of names out of an enumeration of the X API, turned once into what `select` makes of it; lists that were
+ * seen before come from a small cache. Names that are known but not kept yet are accepted.
+ */
+export function selection<T>(known: readonly string[], select: (names: ReadonlySet<string>) => T): Field<T> {
+  const all = new Set(known);
+  const cache = new Map<string, T>();
+  const parse = (raw: string): T | undefined => {
+    const seen = cache.get(raw);
+    if (seen !== undefined) return seen;
+    const names = raw.split(",");
+    if (!names.every((name) => all.has(name))) return undefined;
+    const selected = select(new Set(names));
+    if (cache.size < CACHED) cache.set(raw, selected);
+    return selected;
+  };
+  return withDefault(
+    decoded(`must be one or more of ${known.join(", ")}, separated by commas`, parse),
+    select(new Set()),
+  );
+}
+
+/** Fields of objects that Roost does not keep yet: checked, then ignored. */
+export function ignored(known: readonly string[]): Field<unknown> {
+  return optional(selection(known, () => true));
+}

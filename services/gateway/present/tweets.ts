@@ -1,0 +1,120 @@
+import type { PublicUser, Tweet } from "../../contracts/actions.ts";
+import { ignored, selection } from "./selection.ts";
+import { pick, presentUser, type UserSelection } from "./users.ts";
+
+type Key = keyof Tweet;
+
+/** The X API's names; those without a value here are accepted and absent. */
+const TWEET_FIELDS = [
+  "article",
+  "attachments",
+  "author_id",
+  "card_uri",
+  "community_id",
+  "context_annotations",
+  "conversation_id",
+  "created_at",
+  "display_text_range",
+  "edit_controls",
+  "edit_history_tweet_ids",
+  "entities",
+  "geo",
+  "id",
+  "in_reply_to_user_id",
+  "lang",
+  "media_metadata",
+  "non_public_metrics",
+  "note_tweet",
+  "organic_metrics",
+  "possibly_sensitive",
+  "promoted_metrics",
+  "public_metrics",
+  "referenced_tweets",
+  "reply_settings",
+  "scopes",
+  "source",
+  "suggested_source_links",
+  "suggested_source_links_with_counts",
+  "text",
+  "withheld",
+] as const;
+const TWEET_EXPANSIONS = [
+  "article.cover_media",
+  "article.media_entities",
+  "attachments.media_keys",
+  "attachments.media_source_tweet",
+  "attachments.poll_ids",
+  "author_id",
+  "edit_history_tweet_ids",
+  "entities.mentions.username",
+  "geo.place_id",
+  "in_reply_to_user_id",
+  "entities.note.mentions.username",
+  "referenced_tweets.id",
+  "referenced_tweets.id.attachments.media_keys",
+  "referenced_tweets.id.author_id",
+] as const;
+const ALWAYS: Key[] = ["id", "text"];
+const KEPT: Key[] = ["author_id", "created_at", "entities"];
+
+/** Which fields of a tweet go out, beside `edit_history_tweet_ids`, which always does. */
+export type TweetSelection = readonly Key[];
+
+export const tweetFields = selection<TweetSelection>(TWEET_FIELDS, (names) => [
+  ...ALWAYS,
+  ...KEPT.filter((key) => names.has(key)),
+]);
+export const tweetExpansions = selection(TWEET_EXPANSIONS, (names) => ({ authors: names.has("author_id") }));
+export const mediaFields = ignored([
+  "alt_text",
+  "duration_ms",
+  "height",
+  "media_key",
+  "non_public_metrics",
+  "organic_metrics",
+  "preview_image_url",
+  "promoted_metrics",
+  "public_metrics",
+  "type",
+  "url",
+  "variants",
+  "width",
+]);
+export const pollFields = ignored(["duration_minutes", "end_datetime", "id", "options", "voting_status"]);
+export const placeFields = ignored([
+  "contained_within",
+  "country",
+  "country_code",
+  "full_name",
+  "geo",
+  "id",
+  "name",
+  "place_type",
+]);
+
+/** What the query of every request that answers tweets asks to see. */
+export interface TweetView {
+  "tweet.fields": TweetSelection;
+  "user.fields": UserSelection;
+  expansions: { authors: boolean };
+}
+
+/** A tweet with the selected fields. An expansion of the author shows the author's id, as in the X API. */
+export function presentTweet(
+  tweet: Tweet,
+  view: TweetView,
+): Partial<Tweet> & { edit_history_tweet_ids: string[] } {
+  const picked = pick(tweet, view["tweet.fields"]);
+  if (view.expansions.authors) picked.author_id = tweet.author_id;
+  // Tweets are not edited: each is its own history.
+  return { ...picked, edit_history_tweet_ids: [tweet.id] };
+}
+
+/** The authors that an expansion adds; absent where none was asked for or there is none. */
+export function includedUsers(
+  users: readonly PublicUser[],
+  view: TweetView,
+): { users: Partial<PublicUser>[] } | undefined {
+  if (!view.expansions.authors || users.length === 0) return undefined;
+  return { users: users.map((user) => presentUser(user, view["user.fields"])) };
+}

@@ -1,0 +1,99 @@
+import { limits, type RateClass } from "../../config/limits.ts";
+import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
+import { Script } from "../../mixins/redis/script.ts";
+import type { Id } from "../contracts/actions.ts";
+import type { TokenRef } from "../user/tokens.ts";
+import { type Limit, LocalBuckets, type Verdict } from "./local-buckets.ts";
+
+const ADMIT = new Script(new URL("./lua/admit-n.lua", import.meta.url));
+
+/** Whose bucket is meant: a signed-in user's, or that of an IP address. */
+export type Payer = { ip: string } | { userId: Id; bucket: number };
+
+/**
+ * Token buckets per user or IP and endpoint class, in Redis; in this process alone while Redis is away. Every verdict
+ * is undefined where the limits are switched off.
+ */
+export class RateLimiter {
+  readonly #redis: RedisStore | undefined;
+  readonly #limits: ReadonlyMap<RateClass, Limit>;
+  readonly #off: boolean;
+  readonly #local = new LocalBuckets();
+
+  /** `factor` multiplies every limit; 0 switches them off. */
+  constructor(redis: RedisStore | undefined, factor: number) {
+    this.#redis = redis;
+    this.#off = factor === 0;
+    this.#limits = new Map(
+      (Object.keys(limits.rates) as RateClass[]).map((name) => {
+        const { perWindow, windowMs } = limits.rates[name];
+        return [name, { capacity: this.#off ? 0 : Math.max(1, Math.round(perWindow * factor)), windowMs }];
+      }),
+    );
+  }
+
+  /**
+   * The session that Redis holds for an access token, and the verdict on its user, in one round trip. The payload is
+   * empty where Redis does not have the session or is away: nothing was taken then.
+   */
+  async admit(token: TokenRef, rate: RateClass): Promise<{ payload: string; verdict?: Verdict }> {
+    const redis = this.#redis;
+    if (!redis) return { payload: "" };
+    const limit = this.#limitOf(rate);
+    try {
+      const keys = [redis.keys.userRate(token.bucket), redis.keys.session(token.bucket, token.hash)];
+      return readAnswer(await redis.run(ADMIT, keys, [limit.capacity, limit.windowMs, 1, rate]), limit);
+    } catch (error) {
+      if (error instanceof RedisDown) return { payload: "" };
+      throw error;
+    }
+  }
+
+  /** Takes a token. */
+  spend(payer: Payer, rate: RateClass): Promise<Verdict | undefined> {
+    return this.#take(payer, rate, 1);
+  }
+
+  /** Whether a token could be taken; takes none. */
+  look(payer: Payer, rate: RateClass): Promise<Verdict | undefined> {
+    return this.#take(payer, rate, 0);
+  }
+
+  async #take(payer: Payer, rate: RateClass, cost: number): Promise<Verdict | undefined> {
+    if (this.#off) return undefined;
+    const limit = this.#limitOf(rate);
+    if (this.#redis) {
+      const { keys } = this.#redis;
+      const key =
+        "ip" in payer ? keys.ipRate(payer.ip, rate) : `${keys.userRate(payer.bucket)}${rate}:${payer.userId}`;
+      try {
+        return readAnswer(await this.#redis.run(ADMIT, [key], [limit.capacity, limit.windowMs, cost]), limit)
+          .verdict;
+      } catch (error) {
+        if (!(error instanceof RedisDown)) throw error;
+      }
+    }
+    return this.#local.take(`${"ip" in payer ? payer.ip : payer.userId}:${rate}`, limit, cost);
+  }
+
+  #limitOf(rate: RateClass): Limit {
+    const limit = this.#limits.get(rate);
+    if (!limit) throw new Error(`no limit is known for ${rate}`);
+    return limit;
+  }
+}
+
+function readAnswer(answer: unknown, { capacity }: Limit): { payload: string; verdict?: Verdict } {
+  const [payload, passes, remaining, fullInMs, waitMs]: unknown[] = Array.isArray(answer) ? answer : [];
+  if (passes === undefined) return { payload: String(payload ?? "") };
+  return {
+    payload: String(payload),
+    verdict: {
+      passes: passes === 1,
+      limit: capacity,
+      remaining: Number(remaining),
+      reset: Math.ceil((Date.now() + Number(fullInMs)) / 1_000),
+      waitMs: Number(waitMs),
+    },
+  };
+}

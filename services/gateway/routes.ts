@@ -1,0 +1,228 @@
+import { limits } from "../../config/limits.ts";
+import type { Id, Session, TimelineQuery } from "../contracts/actions.ts";
+import { requireSelf } from "../contracts/context.ts";
+import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "../user/rules.ts";
+import { edgeRoutes } from "./edge-routes.ts";
+import { type Endpoint, forAnyone, forViewer } from "./endpoint.ts";
+import {
+  field,
+  id,
+  idempotencyKey,
+  ids,
+  optional,
+  pageSize,
+  paginationToken,
+  shape,
+  text,
+  username,
+  usernames,
+} from "./fields.ts";
+import { timelineAnswer, tweetAnswer, tweetsAnswer, userAnswer, usersAnswer } from "./present/answers.ts";
+import {
+  mediaFields,
+  placeFields,
+  pollFields,
+  presentTweet,
+  type TweetView,
+  tweetExpansions,
+  tweetFields,
+} from "./present/tweets.ts";
+import { PROFILE, presentUser, userExpansions, userFields } from "./present/users.ts";
+
+const ONE = shape({ id });
+const USER_VIEW = { "user.fields": userFields, "tweet.fields": tweetFields, expansions: userExpansions };
+const TWEET_VIEW = {
+  "tweet.fields": tweetFields,
+  "user.fields": userFields,
+  expansions: tweetExpansions,
+  "media.fields": mediaFields,
+  "poll.fields": pollFields,
+  "place.fields": placeFields,
+};
+const timeline = (page: { min: number; max: number; default: number }) =>
+  shape({
+    ...TWEET_VIEW,
+    max_results: pageSize(page),
+    pagination_token: paginationToken,
+    since_id: optional(id),
+    until_id: optional(id),
+  });
+
+/** Every endpoint under /auth and /2. */
+export const endpoints: Endpoint[] = [
+  forAnyone(
+    {
+      method: "POST",
+      path: "auth/signup",
+      rate: "signup",
+      status: 201,
+      body: shape({
+        username: field<string>(USERNAME),
+        name: field<string>(NAME),
+        password: field<string>(PASSWORD),
+      }),
+    },
+    async ({ ctx, body }) => sessionAnswer(await ctx.call("user.signup", body)),
+  ),
+  forAnyone(
+    {
+      method: "POST",
+      path: "auth/login",
+      rate: "login",
+      body: shape({ username, password: text }),
+    },
+    async ({ ctx, body }) => sessionAnswer(await ctx.call("user.login", body)),
+  ),
+  forAnyone(
+    { method: "POST", path: "auth/refresh", rate: "login", body: shape({ refresh_token: text }) },
+    async ({ ctx, body }) => sessionAnswer(await ctx.call("user.refresh", body)),
+  ),
+  forViewer({ method: "POST", path: "auth/logout", rate: "write" }, async ({ ctx }) => ({
+    data: await ctx.call("user.logout", {}),
+  })),
+
+  forViewer(
+    { method: "GET", path: "2/users/me", rate: "read", query: shape(USER_VIEW) },
+    async ({ ctx, viewer: { userId }, query: { "user.fields": selected } }) => {
+      const users = await ctx.call("user.get", { ids: [userId], with_metrics: selected.metrics });
+      return userAnswer(users, "id", userId, selected);
+    },
+  ),
+  forViewer(
+    {
+      method: "PUT",
+      path: "2/users/me",
+      rate: "write",
+      body: shape({
+        name: optional(field<string>(NAME)),
+        description: field<string | null | undefined>(DESCRIPTION),
+        location: field<string | null | undefined>(LOCATION),
+        url: field<string | null | undefined>(URL_FIELD),
+      }),
+    },
+    async ({ ctx, body }) => ({ data: presentUser(await ctx.call("user.update", body), PROFILE) }),
+  ),
+  forViewer(
+    { method: "GET", path: "2/users/:id", rate: "read", params: ONE, query: shape(USER_VIEW) },
+    async ({ ctx, params, query: { "user.fields": selected } }) => {
+      const users = await ctx.call("user.get", { ids: [params.id], with_metrics: selected.metrics });
+      return userAnswer(users, "id", params.id, selected);
+    },
+  ),
+  forViewer(
+    { method: "GET", path: "2/users", rate: "read", query: shape({ ids, ...USER_VIEW }) },
+    async ({ ctx, query: { ids: wanted, "user.fields": selected } }) => {
+      const users = await ctx.call("user.get", { ids: wanted, with_metrics: selected.metrics });
+      return usersAnswer(users, "ids", wanted, selected);
+    },
+  ),
+  forViewer(
+    {
+      method: "GET",
+      path: "2/users/by/username/:username",
+      rate: "read",
+      params: shape({ username }),
+      query: shape(USER_VIEW),
+    },
+    async ({ ctx, params, query: { "user.fields": selected } }) => {
+      const query = { usernames: [params.username], with_metrics: selected.metrics };
+      return userAnswer(await ctx.call("user.byUsername", query), "username", params.username, selected);
+    },
+  ),
+  forViewer(
+    { method: "GET", path: "2/users/by", rate: "read", query: shape({ usernames, ...USER_VIEW }) },
+    async ({ ctx, query: { usernames: wanted, "user.fields": selected } }) => {
+      const users = await ctx.call("user.byUsername", { usernames: wanted, with_metrics: selected.metrics });
+      return usersAnswer(users, "usernames", wanted, selected);
+    },
+  ),
+
+  ...edgeRoutes,
+
+  forViewer(
+    {
+      method: "POST",
+      path: "2/tweets",
+      rate: "compose",
+      status: 201,
+      body: shape({ text }),
+      headers: { shape: shape({ "idempotency-key": idempotencyKey }), names: ["idempotency-key"] },
+    },
+    async ({ ctx, body, headers }) => {
+      const tweet = await ctx.call("tweet.create", {
+        text: body.text,
+        idempotency_key: headers["idempotency-key"],
+      });
+      return { data: presentTweet(tweet, NEW_TWEET) };
+    },
+  ),
+  forViewer(
+    { method: "DELETE", path: "2/tweets/:id", rate: "write", params: ONE },
+    async ({ ctx, params }) => ({
+      data: await ctx.call("tweet.delete", { id: params.id }),
+    }),
+  ),
+  forViewer(
+    { method: "GET", path: "2/tweets/:id", rate: "read", params: ONE, query: shape(TWEET_VIEW) },
+    async ({ ctx, params, query }) =>
+      tweetAnswer(await ctx.call("tweet.get", { ids: [params.id], ...withAuthors(query) }), params.id, query),
+  ),
+  forViewer(
+    { method: "GET", path: "2/tweets", rate: "read", query: shape({ ids, ...TWEET_VIEW }) },
+    async ({ ctx, query }) =>
+      tweetsAnswer(await ctx.call("tweet.get", { ids: query.ids, ...withAuthors(query) }), query.ids, query),
+  ),
+
+  forViewer(
+    {
+      method: "GET",
+      path: "2/users/:id/timelines/reverse_chronological",
+      rate: "read",
+      params: ONE,
+      query: timeline(limits.timelinePage),
+    },
+    async ({ ctx, params, query }) => {
+      requireSelf(ctx, params.id);
+      return timelineAnswer(await ctx.call("timeline.home", timelineQuery(params.id, query)), query);
+    },
+  ),
+  forViewer(
+    {
+      method: "GET",
+      path: "2/users/:id/tweets",
+      rate: "read",
+      params: ONE,
+      query: timeline(limits.userTimelinePage),
+    },
+    async ({ ctx, params, query }) =>
+      timelineAnswer(await ctx.call("timeline.user", timelineQuery(params.id, query)), query),
+  ),
+];
+
+const NEW_TWEET: TweetView = {
+  "tweet.fields": ["id", "text"],
+  "user.fields": PROFILE,
+  expansions: { authors: false },
+};
+
+function sessionAnswer({ user, ...tokens }: Session): object {
+  return { data: { id: user.id, name: user.name, username: user.username }, token_type: "bearer", ...tokens };
+}
+
+/** Authors are asked for only where an expansion shows them, their metrics only where a field does. */
+function withAuthors(view: TweetView): { with_authors?: boolean; with_metrics?: boolean } {
+  const { authors } = view.expansions;
+  return { with_authors: authors, with_metrics: authors && view["user.fields"].metrics };
+}
+
+interface Page extends TweetView {
+  max_results: number;
+  pagination_token: string | undefined;
+  since_id: Id | undefined;
+  until_id: Id | undefined;
+}
+
+function timelineQuery(userId: Id, page: Page): TimelineQuery {
+  const { max_results: limit, pagination_token: cursor, since_id, until_id } = page;
+  return { user_id: userId, limit, cursor, since_id, until_id, ...withAuthors(page) };
+}
