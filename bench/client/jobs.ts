@@ -53,7 +53,9 @@ export async function drive(
   const lane = async (number: number) => {
     let sentAt = startedAt;
     do {
-      done += await step(number);
+      // In two steps: `done += await …` would read the sum before the wait.
+      const more = await step(number);
+      done += more;
       const answeredAt = performance.now();
       latencies.push(answeredAt - sentAt);
       sentAt = answeredAt;
