@@ -32,7 +32,7 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
   return {
     parse(raw) {
       const unknown = Object.keys(raw).filter((name) => !known.has(name));
-      const faults = unknown.length > 0 ? true : check(raw);
+      const faults = check(raw);
       if (unknown.length > 0 || faults !== true) {
         const errors: FieldError[] = unknown.map((name) =>
           fieldError(name, raw[name], "is not a known parameter"),

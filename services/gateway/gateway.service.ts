@@ -82,7 +82,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
           : { url: url.slice(0, at), query: { raw: url.slice(at + 1) } };
       },
 
-      errorHandler(this: Service, request: IncomingMessage, response: ServerResponse, error: unknown) {
+      errorHandler(request: IncomingMessage, response: ServerResponse, error: unknown) {
         const { problem, headers, unexpected } = describe(error);
         if (unexpected) this.logger.error(`${request.method} failed`, error);
         sendJson(response, problem.status, problem, headers, "application/problem+json; charset=utf-8");

@@ -20,6 +20,9 @@ export interface Match<R> {
   params: Record<string, string>;
 }
 
+/** A path that leads nowhere is not a resource of the X API that is missing. */
+const NO_RESOURCE = { type: "about:blank", title: "Not Found" };
+
 const node = <R>(): Node<R> => ({ fixed: new Map(), routes: new Map() });
 
 /** Finds the route of a method and path by their segments, in time that does not grow with the number of routes. */
@@ -34,7 +37,8 @@ export class Router<R extends Routed> {
   find(path: string, method: string): Match<R> {
     const values: string[] = [];
     const found = this.#walk(this.#root, path.split("/"), 1, values);
-    if (!found) throw new GatewayError("NOT_FOUND", "There is nothing under this path.");
+    if (!found)
+      throw new GatewayError("NOT_FOUND", "There is nothing under this path.", { members: NO_RESOURCE });
     const entry = found.routes.get(method === "HEAD" ? "GET" : method);
     if (!entry) {
       const allow = [...found.routes.keys()]
