@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { Health } from "./health.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { HttpServer } from "./http-server.ts";
-import { describe } from "./problem.ts";
+import { describe, type ResourceType } from "./problem.ts";
 import { RateLimiter } from "./rate-limit.ts";
 import { sendJson } from "./reply.ts";
 import { type Routed, Router } from "./router.ts";
@@ -83,7 +83,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
       },
 
       errorHandler(request: IncomingMessage, response: ServerResponse, error: unknown) {
-        const { problem, headers, unexpected } = describe(error);
+        const { problem, headers, unexpected } = describe(error, resourceOf(request));
         if (unexpected) this.logger.error(`${request.method} failed`, error);
         sendJson(response, problem.status, problem, headers, "application/problem+json; charset=utf-8");
       },
@@ -141,4 +141,9 @@ function answer(work: () => Promise<[status: number, body: object]>): Handler {
 /** The template of the route that a request was taken to. */
 function routeOf(request: IncomingMessage & { $alias?: Routed }): string | undefined {
   return request.$alias?.fullPath;
+}
+
+/** What a request is about, by its path. */
+function resourceOf(request: IncomingMessage): ResourceType {
+  return routeOf(request)?.startsWith("/2/tweets") ? "tweet" : "user";
 }

@@ -45,7 +45,8 @@ export function notFoundProblem(resource: ResourceType, parameter: string, value
 /** 404 for the one resource that a request names. */
 export function notFound(resource: ResourceType, parameter: string, value: string): GatewayError {
   const { detail, ...members } = notFoundProblem(resource, parameter, value);
-  return new GatewayError("NOT_FOUND", detail, { members });
+  const errors = [fieldError(parameter, value, `names no ${resource}`)];
+  return new GatewayError("NOT_FOUND", detail, { errors, members });
 }
 
 const SECRETS = new Set(["password", "refresh_token", "token"]);
@@ -82,25 +83,31 @@ interface Described {
   unexpected: boolean;
 }
 
-/** What a client may see of an error, wherever it was thrown. Nothing of an unknown error is shown. */
-export function describe(error: unknown): Described {
+/**
+ * What a client may see of an error, wherever it was thrown. Nothing of an unknown error is shown. `resource` is what
+ * the request was about: a service's 404 becomes the X API's problem of that resource.
+ */
+export function describe(error: unknown, resource: ResourceType = "user"): Described {
   const { type, data } = facts(error);
   if (type === "VALIDATION_ERROR")
     return described("INVALID_REQUEST", invalidRequest(validationErrors(data)));
-  if (NOT_NOW.has(type)) {
-    return described(
-      "UNAVAILABLE",
-      new RoostError("UNAVAILABLE", "This is not available at the moment: try again."),
-    );
-  }
+  if (NOT_NOW.has(type)) return described("UNAVAILABLE", NOT_AVAILABLE);
   const code = errorCode(error);
-  if (code === undefined || code === "INTERNAL") {
-    return {
-      ...described("INTERNAL", new RoostError("INTERNAL", "Something went wrong on our side.")),
-      unexpected: true,
-    };
-  }
+  if (code === undefined || code === "INTERNAL")
+    return { ...described("INTERNAL", OUR_FAULT), unexpected: true };
+  if (code === "NOT_FOUND" && !(error instanceof GatewayError))
+    return described(code, missing(error, resource));
   return described(code, error);
+}
+
+const NOT_AVAILABLE = new RoostError("UNAVAILABLE", "This is not available at the moment: try again.");
+const OUR_FAULT = new RoostError("INTERNAL", "Something went wrong on our side.");
+
+/** A service names the missing thing among its errors. */
+function missing(error: unknown, resource: ResourceType): unknown {
+  const [first] = shownData(facts(error).data).errors ?? [];
+  const [parameter, [value] = []] = Object.entries(first?.parameters ?? {})[0] ?? [];
+  return parameter !== undefined && value !== undefined ? notFound(resource, parameter, value) : error;
 }
 
 function described(code: ErrorCode, error: unknown): Described {

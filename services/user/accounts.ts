@@ -1,4 +1,6 @@
-import type { Resources } from "../../mixins/resources.ts";
+import type { Batcher } from "../../mixins/batcher.ts";
+import { ignoreDown } from "../../mixins/redis/leased.ts";
+import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import { sqlState } from "../../mixins/shard-db/pools.ts";
 import type { Id, ProfileChange, PublicUser, Session } from "../contracts/actions.ts";
 import { invalidField, RoostError } from "../contracts/errors.ts";
@@ -9,16 +11,20 @@ import { publicUser, type UserReader } from "./user-reader.ts";
 
 /** Signing up and in, and everything that is asked or changed about accounts. */
 export class Accounts {
-  readonly #db: Resources["db"];
+  readonly #db: ShardDb;
   readonly #repo: UserRepo;
   readonly #sessions: Sessions;
   readonly #reader: UserReader;
+  readonly #settled: Batcher<Id>;
 
-  constructor({ db }: Pick<Resources, "db">, sessions: Sessions, reader: UserReader) {
+  /** `settled` takes the outbox jobs whose effect was brought about at once. */
+  constructor(parts: { db: ShardDb; sessions: Sessions; reader: UserReader; settled: Batcher<Id> }) {
+    const { db, sessions, reader, settled } = parts;
     this.#db = db;
     this.#repo = new UserRepo(db);
     this.#sessions = sessions;
     this.#reader = reader;
+    this.#settled = settled;
   }
 
   /** Makes an account and its first session in one transaction. 409 where the handle is taken, whatever its case. */
@@ -76,20 +82,29 @@ export class Accounts {
     return Object.fromEntries(found.map(({ handle, id }) => [handle, id]));
   }
 
-  /** Changes a profile; the cached copy is dropped before and after, so that no old one is stored behind the change. */
+  /**
+   * Changes a profile; the cached copy is dropped before and after, so that no old one is stored behind the change. Where
+   * that fails, the outbox does it.
+   */
   async update(id: Id, change: ProfileChange): Promise<PublicUser> {
-    await this.#reader.forget(id);
-    const row = await this.#repo.update(id, change);
-    await this.#reader.forget(id);
-    if (!row) throw new RoostError("NOT_FOUND", `There is no user with the id ${id}.`);
-    return publicUser(row);
+    await this.#reader.forget(id).catch(ignoreDown);
+    const changed = await this.#repo.update(id, change);
+    if (!changed) throw unknownUser(id);
+    await this.#reader.forget(id).then(() => this.#settled.add(changed.job), ignoreDown);
+    return publicUser(changed.row);
   }
 
   async #one(id: Id): Promise<PublicUser> {
     const [user] = await this.byIds([id]);
-    if (!user) throw new RoostError("NOT_FOUND", `There is no user with the id ${id}.`);
+    if (!user) throw unknownUser(id);
     return user;
   }
+}
+
+function unknownUser(id: Id): RoostError {
+  return new RoostError("NOT_FOUND", `Could not find user with id: [${id}].`, {
+    errors: [{ message: "names no user", parameters: { id: [id] } }],
+  });
 }
 
 function isTaken(error: unknown): boolean {

@@ -79,4 +79,9 @@ export class SessionRepo {
   async delete(tx: Tx, bucket: number, id: string): Promise<void> {
     await tx.query(sql`DELETE FROM sessions WHERE bucket = ${bucket} AND id = ${id}`);
   }
+
+  /** Leaves it to the outbox to drop what Redis holds of an access token. */
+  async enqueueForget(tx: Tx, token: TokenRef): Promise<void> {
+    await tx.query(sql`SELECT enqueue(${token.bucket}, 'session', ${JSON.stringify(token)}::jsonb)`);
+  }
 }

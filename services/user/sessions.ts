@@ -85,23 +85,42 @@ export class Sessions {
     });
   }
 
-  /** A transaction that hides access tokens in Redis before it commits, and shows them again where it fails. */
+  /** Drops what Redis holds of an access token; the next reader asks Postgres. Throws RedisDown. */
+  async forget(token: TokenRef): Promise<void> {
+    await this.#redis?.delete([this.#keyOf(token)]);
+  }
+
+  /**
+   * A transaction that hides access tokens in Redis before it commits, and shows them again where it fails. What cannot
+   * be hidden because Redis is away is left to the outbox.
+   */
   async #revoking<T>(
     bucket: number,
     work: (tx: Tx, hide: (accessHash: Buffer) => Promise<void>) => Promise<T>,
   ): Promise<T> {
-    const hidden = new Set<string>();
+    const hidden = new Map<string, TokenRef>();
     try {
       return await this.#db.transaction({ bucket }, (tx) =>
         work(tx, async (accessHash) => {
-          const key = this.#keyOf({ bucket, hash: accessHash.toString("base64url") });
-          hidden.add(key);
-          if (this.#redis) await put(this.#redis, key, REVOKED, HIDE_MS).catch(ignoreDown);
+          const token = { bucket, hash: accessHash.toString("base64url") };
+          hidden.set(token.hash, token);
+          if (!(await this.#hide(token))) await this.#repo.enqueueForget(tx, token);
         }),
       );
     } catch (error) {
-      await this.#redis?.delete([...hidden]).catch(ignoreDown);
+      await Promise.all(Array.from(hidden.values(), (token) => this.forget(token))).catch(ignoreDown);
       throw error;
+    }
+  }
+
+  async #hide(token: TokenRef): Promise<boolean> {
+    if (!this.#redis) return true;
+    try {
+      await put(this.#redis, this.#keyOf(token), REVOKED, HIDE_MS);
+      return true;
+    } catch (error) {
+      ignoreDown(error);
+      return false;
     }
   }
 

@@ -1,4 +1,4 @@
-import { ignoreDown, readThrough } from "../../mixins/redis/leased.ts";
+import { readThrough } from "../../mixins/redis/leased.ts";
 import type { Resources } from "../../mixins/resources.ts";
 import { idTime } from "../../mixins/shard-db/ids.ts";
 import type { Id, PublicUser } from "../contracts/actions.ts";
@@ -39,9 +39,9 @@ export class UserReader {
     return users;
   }
 
-  /** Drops a cached profile: before a change commits and again after it. Redis being away is not an error. */
+  /** Drops a cached profile; a fill that is under way is refused. Throws RedisDown. */
   async forget(id: Id): Promise<void> {
-    await this.#redis?.delete([this.#redis.keys.user(id)]).catch(ignoreDown);
+    await this.#redis?.delete([this.#redis.keys.user(id)]);
   }
 
   #profiles(ids: Id[]): Promise<Map<Id, string>> {

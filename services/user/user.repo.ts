@@ -1,4 +1,4 @@
-import { bucketOfHandle } from "../../mixins/shard-db/ids.ts";
+import { bucketOf, bucketOfHandle } from "../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql, type Tx } from "../../mixins/shard-db/index.ts";
 import type { Id, ProfileChange, UserMetrics } from "../contracts/actions.ts";
 
@@ -91,15 +91,22 @@ export class UserRepo {
     return row;
   }
 
-  /** Changes what is given and clears what is null. Undefined where there is no such user. */
-  async update(id: Id, { name, ...profile }: ProfileChange): Promise<UserRow | undefined> {
-    const [row] = await this.#db.write(
+  /**
+   * Changes what is given and clears what is null; commits with it a job that drops the cached profile. Undefined where
+   * there is no such user.
+   */
+  async update(id: Id, { name, ...profile }: ProfileChange): Promise<{ row: UserRow; job: Id } | undefined> {
+    const [changed] = await this.#db.write(
       { id },
-      sql<UserRow>`
+      sql<UserRow & { job: Id }>`
         UPDATE users SET name = coalesce(${name ?? null}, name),
                          profile = jsonb_strip_nulls(profile || ${JSON.stringify(profile)}::jsonb)
-        WHERE id = ${id} RETURNING id, username, name, profile`,
+        WHERE id = ${id}
+        RETURNING id, username, name, profile,
+                  enqueue(${bucketOf(id)}, 'profile', ${JSON.stringify({ id })}::jsonb) job`,
     );
-    return row;
+    if (!changed) return undefined;
+    const { job, ...row } = changed;
+    return { row, job };
   }
 }
