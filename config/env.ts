@@ -87,7 +87,7 @@ function topology(env: NodeJS.ProcessEnv): Topology {
 
 /** Reads and checks the whole environment. Throws EnvError, one line that names the variable. */
 export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
-  const factor = Number(env.RATE_LIMIT_FACTOR ?? 1);
+  const factor = Number(env.RATE_LIMIT_FACTOR || 1);
   if (!Number.isFinite(factor) || factor < 0) {
     throw new EnvError(`RATE_LIMIT_FACTOR: expected a number from 0 up, got "${env.RATE_LIMIT_FACTOR}"`);
   }
