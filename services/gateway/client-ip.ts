@@ -1,12 +1,17 @@
-import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
+
+/** What is needed of an incoming request. */
+export interface AddressedRequest {
+  headers: { "x-forwarded-for"?: string | string[] };
+  socket: { remoteAddress?: string };
+}
 
 /**
  * The address that a client is limited by. `X-Forwarded-For` is believed only for the entries that the `trusted`
  * proxies in front of us wrote: counted from the right. IPv6 addresses count by their /64, which one host commonly has
  * to itself.
  */
-export function clientIp(request: Pick<IncomingMessage, "headers" | "socket">, trusted: number): string {
+export function clientIp(request: AddressedRequest, trusted: number): string {
   const peer = request.socket.remoteAddress ?? "unknown";
   if (trusted === 0) return limitedAs(peer);
   const header = request.headers["x-forwarded-for"] ?? "";

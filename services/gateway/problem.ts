@@ -55,7 +55,7 @@ const SECRETS = new Set(["password", "refresh_token", "token"]);
 export function fieldError(field: string, value: unknown, message: string): FieldError {
   const text = typeof value === "string" || typeof value === "number" ? String(value) : typeof value;
   const shown = SECRETS.has(field) ? "…" : text.length > 100 ? `${text.slice(0, 100)}…` : text;
-  return { message: `${field}: ${message}`, parameters: { [field]: value === undefined ? [] : [shown] } };
+  return { message, parameters: { [field]: value === undefined ? [] : [shown] } };
 }
 
 /** 400 that names every faulty parameter. */
