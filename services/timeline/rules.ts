@@ -12,5 +12,6 @@ export interface Candidate {
 export function belongsInHome(viewer: Id, { tweet, alive, standing }: Candidate): boolean {
   if (!alive) return false;
   if (tweet.author_id === viewer) return true;
-  return standing?.followed && !standing.blocked && !standing.muted;
+  if (!standing) return false;
+  return standing.followed && !standing.blocked && !standing.muted;
 }
