@@ -81,7 +81,7 @@ function topology(env: NodeJS.ProcessEnv): Topology {
   try {
     return readTopologyFile(env.TOPOLOGY_FILE);
   } catch (error) {
-    throw new EnvError(`TOPOLOGY_FILE: ${error instanceof Error ? error.message : String(error)}`);
+    throw new EnvError(`TOPOLOGY_FILE: ${Error.isError(error) ? error.message : String(error)}`);
   }
 }
 

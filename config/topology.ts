@@ -74,6 +74,6 @@ export function readTopologyFile(path: string): Topology {
   try {
     return parseTopology(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
-    throw new TopologyError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new TopologyError(`${path}: ${Error.isError(error) ? error.message : String(error)}`);
   }
 }

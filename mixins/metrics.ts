@@ -57,7 +57,7 @@ export class Metrics {
       try {
         return await this.#listenOn(host, candidate);
       } catch (error) {
-        const busy = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+        const busy = Error.isError(error) && "code" in error && error.code === "EADDRINUSE";
         if (!busy || port !== undefined || candidate > FIRST_PORT + 500) throw error;
       }
     }

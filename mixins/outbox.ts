@@ -152,7 +152,7 @@ export class OutboxDrain {
       const outcome = await handler(job);
       return outcome === "done" ? { job, outcome } : { job, outcome: "continued", cursor: outcome.cursor };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = Error.isError(error) ? error.message : String(error);
       if (error instanceof RedisDown || errorCode(error) === "UNAVAILABLE") {
         return { job, outcome: "postponed", error: message };
       }

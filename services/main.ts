@@ -11,6 +11,6 @@ try {
     JSON.stringify({ ready: true, nodeID: node.broker.nodeID, metricsPort: node.metricsPort, port }),
   );
 } catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
+  console.error(Error.isError(error) ? error.message : String(error));
   process.exit(1);
 }

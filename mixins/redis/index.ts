@@ -138,7 +138,7 @@ export class RedisStore {
       try {
         return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);
       } catch (error) {
-        if (error instanceof Error && error.message.startsWith("NOSCRIPT")) {
+        if (Error.isError(error) && error.message.startsWith("NOSCRIPT")) {
           return await this.#client.eval(script.lua, keys.length, ...keys, ...args);
         }
         throw error;
@@ -203,13 +203,13 @@ export class RedisStore {
     try {
       return await work();
     } catch (error) {
-      const reply = error instanceof Error && error.name === "ReplyError";
+      const reply = Error.isError(error) && error.name === "ReplyError";
       if (reply && !TRANSIENT.test(error.message)) throw error;
       // A refused connection answers at once and comes back at once: only a time-out is worth resting for.
-      if (error instanceof Error && /timed out/i.test(error.message)) {
+      if (Error.isError(error) && /timed out/i.test(error.message)) {
         this.#restUntil.set(tag, Date.now() + TIMEOUTS.rest);
       }
-      throw new RedisDown(error instanceof Error ? error.message : String(error), { cause: error });
+      throw new RedisDown(Error.isError(error) ? error.message : String(error), { cause: error });
     }
   }
 }

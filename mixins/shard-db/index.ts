@@ -263,7 +263,7 @@ function commit<T>(work: (tx: Tx) => Promise<T>): Body<T> {
 function isRetried(error: unknown): boolean {
   const code = sqlState(error);
   if (code === "23505")
-    return error instanceof Error && "constraint" in error && isIdConstraint(error.constraint);
+    return Error.isError(error) && "constraint" in error && isIdConstraint(error.constraint);
   return code !== undefined && RETRIED.has(code);
 }
 

@@ -138,7 +138,7 @@ async function apply(client: pg.Client, { version, name, sql, checksum }: Migrat
     await client.query("COMMIT");
   } catch (error) {
     await client.query("ROLLBACK");
-    throw new MigrationError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new MigrationError(`${name}: ${Error.isError(error) ? error.message : String(error)}`);
   }
 }
 

@@ -61,12 +61,12 @@ const LOST =
   /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|connection error|Client was closed/;
 
 export function sqlState(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  return Error.isError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 /** Whether an error means that the shard could not be reached or could not serve, rather than that the SQL is wrong. */
 export function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!(Error.isError(error))) return false;
   const code = sqlState(error);
   return code ? TRANSIENT.has(code) || NETWORK.test(code) : LOST.test(error.message);
 }

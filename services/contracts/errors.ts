@@ -68,7 +68,7 @@ export function unavailable(what: string, retryAfter = 1): RoostError {
 
 /** The catalogue's code of an error, whichever process it was thrown in; undefined for anything unknown. */
 export function errorCode(error: unknown): ErrorCode | undefined {
-  if (!(error instanceof Error) || !("type" in error)) return undefined;
+  if (!(Error.isError(error)) || !("type" in error)) return undefined;
   const { type } = error;
   return typeof type === "string" && Object.hasOwn(catalogue, type) ? (type as ErrorCode) : undefined; // checked by hasOwn
 }

@@ -1,0 +1,65 @@
+import pg from "pg";
+import { migrate, migrationStatus, migrations, requireCurrentSchema } from "../../mixins/shard-db/migrate.ts";
+import { createShards, type TestShards } from "../support/servers.ts";
+
+describe("migrations", () => {
+  let shards: TestShards;
+  beforeEach(async () => {
+    shards = await createShards(2);
+  });
+  afterEach(() => shards.drop());
+
+  const onFirst = async (text: string) => {
+    const client = new pg.Client({ connectionString: shards.topology.shards[0]?.primary });
+    await client.connect();
+    return client.query(text).finally(() => client.end());
+  };
+  const newest = migrations().length;
+
+  it("bring every shard to the newest schema, and do nothing the second time", async () => {
+    const lines: string[] = [];
+    await migrate(shards.topology, (line) => lines.push(line));
+    expect(lines).toHaveLength(2 * newest);
+    await migrate(shards.topology, (line) => lines.push(line));
+    expect(lines).toHaveLength(2 * newest);
+    for (const { pending, edited } of await migrationStatus(shards.topology))
+      expect([pending, edited]).toEqual([[], []]);
+    await expect(requireCurrentSchema(shards.topology)).resolves.toBeUndefined();
+  });
+
+  it("are safe to run from many processes at once", async () => {
+    await Promise.all(Array.from({ length: 5 }, () => migrate(shards.topology)));
+    const { rows } = await onFirst("SELECT count(*)::int AS n FROM schema_migrations");
+    expect(rows).toEqual([{ n: newest }]);
+  });
+
+  it("resume where a run was cut off", async () => {
+    await migrate(shards.topology);
+    // As if the run had died between the first migration and the next: the next leaves nothing behind.
+    await onFirst("DELETE FROM schema_migrations WHERE version > 1");
+    await onFirst(
+      "DROP TABLE users, credentials, sessions, edges, inverse_edges, tweets, idempotency_keys, pull_authors; DROP TYPE edge_kind",
+    );
+    await expect(requireCurrentSchema(shards.topology)).rejects.toThrow(
+      /shard s0 lacks migrations 2.*npm run migrate/,
+    );
+    await migrate(shards.topology);
+    await expect(requireCurrentSchema(shards.topology)).resolves.toBeUndefined();
+  });
+
+  it("refuse to go on where a past one was edited", async () => {
+    await migrate(shards.topology);
+    await onFirst("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1");
+    await expect(migrate(shards.topology)).rejects.toThrow("0001_foundation.sql was applied in another form");
+    await expect(requireCurrentSchema(shards.topology)).rejects.toThrow("0001_foundation.sql");
+  });
+
+  it("seed the shard map once", async () => {
+    await migrate(shards.topology);
+    await onFirst("UPDATE placement SET epoch = 9");
+    await migrate(shards.topology);
+    expect((await onFirst("SELECT epoch::int, shard, owned::text FROM placement")).rows).toEqual([
+      { epoch: 9, shard: "s0", owned: "{[0,512)}" },
+    ]);
+  });
+});
