@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 
 /** What is needed of an incoming request. */
 export interface AddressedRequest {
-  headers: { "x-forwarded-for"?: string | string[] };
+  headers: Record<string, string | string[] | undefined>;
   socket: { remoteAddress?: string };
 }
 

@@ -22,13 +22,16 @@ export interface Shape<T> {
 const MAX_ERRORS = 20;
 // Its types describe an ES module, but it is CommonJS.
 const Validator = FastestValidator as unknown as typeof FastestValidator.default;
-const validator = new Validator({ useNewCustomCheckerFunction: true });
+// An optional parameter may be absent, but null only where its rule says so.
+const validator = new Validator({ useNewCustomCheckerFunction: true, considerNullAsAValue: true });
 
 /** Compiles the rules of one place. */
 export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> }): Shape<T> {
   const entries = Object.entries<Field<unknown>>(fields);
   const known = new Set(entries.map(([name]) => name));
-  const check = validator.compile(Object.fromEntries(entries.map(([name, { rule }]) => [name, { ...rule }])));
+  const check = validator.compile(
+    Object.fromEntries(entries.map(([name, { rule }]) => [name, { nullable: false, ...rule }])),
+  );
   return {
     parse(raw) {
       const unknown = Object.keys(raw).filter((name) => !known.has(name));

@@ -17,6 +17,13 @@ import { endpoints } from "./routes.ts";
 /** A handler of moleculer-web: `next` is for errors, the response ends the request. */
 type Handler = (request: IncomingRequest, response: ServerResponse, next: (error: unknown) => void) => void;
 
+const ports = new WeakMap<ServiceBroker, number>();
+
+/** The port that a broker's gateway listens on; undefined where it does not. */
+export function gatewayPort(broker: ServiceBroker): number | undefined {
+  return ports.get(broker);
+}
+
 /** The X API v2 over HTTP: moleculer-web takes each request to its endpoint, which calls the other services. */
 export default function gatewayService(broker: ServiceBroker): ServiceSchema {
   const resources = resourcesOf(broker);
@@ -103,8 +110,9 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
 
     async started() {
       const { host, reusePort } = env;
-      this.port = await server.listen({ port: env.port, host, reusePort });
-      this.logger.info(`listening on ${host}:${this.port}`);
+      const port = await server.listen({ port: env.port, host, reusePort });
+      ports.set(broker, port);
+      this.logger.info(`listening on ${host}:${port}`);
     },
 
     async stopped() {

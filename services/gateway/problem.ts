@@ -132,7 +132,7 @@ function described(code: ErrorCode, error: unknown): Described {
 }
 
 function facts(error: unknown): { type: string; data: unknown } {
-  if (!(error instanceof Error)) return { type: "", data: undefined };
+  if (!Error.isError(error)) return { type: "", data: undefined };
   const type = "type" in error && typeof error.type === "string" ? error.type : "";
   return { type, data: "data" in error ? error.data : undefined };
 }

@@ -110,7 +110,7 @@ function unknownUser(id: Id): RoostError {
 function isTaken(error: unknown): boolean {
   return (
     sqlState(error) === "23505" &&
-    error instanceof Error &&
+    Error.isError(error) &&
     "constraint" in error &&
     error.constraint === "users_handle"
   );

@@ -4,13 +4,15 @@
  */
 
 /** Text that Postgres can store: no NUL and no lone surrogate. `line`: no control characters at all. */
-function text(max: number, { min = 0, line = true } = {}) {
+function text(max: number, { min = 0, line = true, nullable = true } = {}) {
   return {
     type: "string",
     trim: true,
     min,
     max,
     custom(value: unknown, errors: { type: string; expected?: unknown; actual?: unknown }[]) {
+      // An optional rule lets null through unless it is told otherwise.
+      if (value === null && !nullable) errors.push({ type: "string", actual: value });
       if (typeof value !== "string") return value;
       if ((line ? /[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) : value.includes("\0")) || !value.isWellFormed()) {
         errors.push({ type: "characters", actual: value });
@@ -27,7 +29,7 @@ export const USERNAME = {
   messages: { stringPattern: "must be 1 to 15 of A-Z, a-z, 0-9 and _" },
 } as const;
 export const PASSWORD = { type: "string", min: 8, max: 128 } as const;
-export const NAME = text(50, { min: 1 });
+export const NAME = text(50, { min: 1, nullable: false });
 export const DESCRIPTION = { ...text(160, { line: false }), optional: true, nullable: true } as const;
 export const LOCATION = { ...text(30), optional: true, nullable: true } as const;
 export const URL_FIELD = {

@@ -1,0 +1,57 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** Stands between a client and a server, so that a test can cut the line while both live on. */
+export class TcpProxy {
+  readonly url: string;
+  readonly #server: Server;
+  readonly #sockets: Set<Socket>;
+  #isCut = false;
+
+  private constructor(url: string, server: Server, sockets: Set<Socket>) {
+    this.url = url;
+    this.#server = server;
+    this.#sockets = sockets;
+    server.on("connection", (socket) => {
+      if (this.#isCut) socket.destroy();
+    });
+  }
+
+  /** A proxy on a free port of this machine in front of the server that `target` names. */
+  static async to(target: string): Promise<TcpProxy> {
+    const url = new URL(target);
+    const sockets = new Set<Socket>();
+    const track = (socket: Socket) => {
+      sockets.add(socket);
+      socket.on("error", () => {}).once("close", () => sockets.delete(socket));
+    };
+    const [host, port] = [url.hostname, Number(url.port)];
+    const server = createServer((client) => {
+      const upstream = connect(port, host);
+      track(client);
+      track(upstream);
+      client.pipe(upstream).pipe(client);
+      client.once("close", () => upstream.destroy());
+      upstream.once("close", () => client.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    url.hostname = "127.0.0.1";
+    url.port = String(typeof address === "object" ? address?.port : address);
+    return new TcpProxy(url.href, server, sockets);
+  }
+
+  /** Ends every connection and refuses new ones. */
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  open(): void {
+    this.#isCut = false;
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise<void>((done) => this.#server.close(() => done()));
+  }
+}
