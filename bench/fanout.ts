@@ -10,7 +10,7 @@ const AUTHORS = 20;
 const FOLLOWERS = 900;
 const OLD_TWEETS = 40;
 const TWEETS_EACH = 10;
-const ROUNDS = 5;
+const ROUNDS = 7;
 const POLL_MS = 5;
 const CHECKED = 20;
 const PREFIX = "roost:";
@@ -33,16 +33,15 @@ export async function fanout(setting: Setting): Promise<BenchResult> {
   say("making every follower active");
   for (const fan of followers) await fetchText(port, homePath(fan, 1), fan);
   const push: PushJob = { kind: "push", redisUrl, ...FLOOR };
-  const values: Round[] = [];
-  const floors: Round[] = [];
+  const rounds: { value: Round; floor: Round }[] = [];
   await deliver(setting, authors, nobody);
   for (let round = 1; round <= ROUNDS; round++) {
     say(`round ${round} of ${ROUNDS}`);
-    floors.push(await client.run(push));
-    values.push(await deliver(setting, authors, nobody));
+    const floor = await client.run(push);
+    rounds.push({ floor, value: await deliver(setting, authors, nobody) });
   }
   await checkDelivered(setting, followers);
-  return resultOf("fanout", "deliveries/s", values, floors, {
+  return resultOf("fanout", "deliveries/s", rounds, {
     tweets: AUTHORS * TWEETS_EACH,
     followersPerAuthor: FOLLOWERS,
     keysPerCall: FLOOR.keysPerCall,

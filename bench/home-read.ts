@@ -8,8 +8,9 @@ const FOLLOWED = 100;
 const TWEETS_EACH = 10;
 const PAGE = 20;
 const CONNECTIONS = 20;
-const ROUNDS = 5;
-const SECONDS = 3;
+const ROUNDS = 7;
+const SECONDS = 2;
+const WARM_SECONDS = 5;
 const TEXT = "A tweet of an ordinary length, some ninety characters long, as people write them every day. ☕";
 
 /**
@@ -37,16 +38,15 @@ export async function homeRead({ port, dataset, client, say }: Setting): Promise
       seconds,
       requests,
     });
-    for (const to of [bare.port, port]) await client.run(job(to, 2));
-    const values: JobResult[] = [];
-    const floors: JobResult[] = [];
+    for (const to of [bare.port, port]) await client.run(job(to, WARM_SECONDS));
+    const rounds: { value: JobResult; floor: JobResult }[] = [];
     for (let round = 1; round <= ROUNDS; round++) {
       say(`round ${round} of ${ROUNDS}`);
-      floors.push(await client.run(job(bare.port, SECONDS)));
-      values.push(await client.run(job(port, SECONDS)));
+      const floor = await client.run(job(bare.port, SECONDS));
+      rounds.push({ floor, value: await client.run(job(port, SECONDS)) });
     }
-    return resultOf("home-read", "home timelines/s", values, floors, {
-      ...latenciesOf(values),
+    return resultOf("home-read", "home timelines/s", rounds, {
+      ...latenciesOf(rounds.map(({ value }) => value)),
       connections: CONNECTIONS,
       tweetsPerPage: PAGE,
       pageBytes: Buffer.byteLength(page),

@@ -36,7 +36,7 @@ try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   if (!stopping.signal.aborted)
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`bench: ${Error.isError(error) ? error.message : String(error)}`);
   process.exitCode = stopping.signal.aborted ? 130 : 1;
 }
 process.exit();

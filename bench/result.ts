@@ -12,44 +12,45 @@ export interface BenchResult {
   detail: Record<string, unknown>;
 }
 
-/** The median, so that one disturbed round does not count. Throws RangeError on an empty list. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const upper = sorted[sorted.length >> 1];
-  const lower = sorted[(sorted.length - 1) >> 1];
-  if (upper === undefined || lower === undefined) throw new RangeError("the median of nothing");
-  return (lower + upper) / 2;
-}
-
 /** How much was done in how long. */
 export type Round = Pick<JobResult, "done" | "elapsedMs">;
 
-/** Makes a result from rounds that took turns, so that both sides had the same neighbours. */
+/**
+ * Makes a result from rounds in which both sides took turns. It is the round whose ratio is the median of all: both of
+ * its sides had the same neighbours on the machine, and a disturbed round does not count. Throws RangeError without a
+ * round.
+ */
 export function resultOf(
   bench: string,
   unit: string,
-  values: readonly Round[],
-  floors: readonly Round[],
+  rounds: readonly { value: Round; floor: Round }[],
   detail: Record<string, unknown>,
 ): BenchResult {
-  const perSecond = ({ done, elapsedMs }: Round) => (done * 1000) / elapsedMs;
-  const [value, floor] = [median(values.map(perSecond)), median(floors.map(perSecond))];
+  const rates = rounds.map(({ value, floor }) => ({ value: perSecond(value), floor: perSecond(floor) }));
+  const ratioOf = ({ value, floor }: { value: number; floor: number }) => value / floor;
+  const middle = [...rates].sort((a, b) => ratioOf(a) - ratioOf(b))[(rates.length - 1) >> 1];
+  if (middle === undefined) throw new RangeError("a result of no rounds");
   return {
     bench,
-    value: Math.round(value),
+    value: Math.round(middle.value),
     unit,
-    floor: Math.round(floor),
-    ratio: Number((value / floor).toPrecision(3)),
+    floor: Math.round(middle.floor),
+    ratio: Number(ratioOf(middle).toPrecision(3)),
     detail: {
       ...detail,
-      values: values.map((round) => Math.round(perSecond(round))),
-      floors: floors.map((round) => Math.round(perSecond(round))),
+      values: rates.map(({ value }) => Math.round(value)),
+      floors: rates.map(({ floor }) => Math.round(floor)),
     },
   };
 }
 
-/** The medians of the rounds' latencies, in ms. */
+function perSecond({ done, elapsedMs }: Round): number {
+  return (done * 1000) / elapsedMs;
+}
+
+/** The latencies of the middle one of some rounds, in ms. Throws RangeError without a round. */
 export function latenciesOf(rounds: readonly JobResult[]): { p50Ms: number; p99Ms: number } {
-  const inMs = (values: number[]) => Number(median(values).toFixed(2));
-  return { p50Ms: inMs(rounds.map(({ p50 }) => p50)), p99Ms: inMs(rounds.map(({ p99 }) => p99)) };
+  const middle = [...rounds].sort((a, b) => a.p50 - b.p50)[(rounds.length - 1) >> 1];
+  if (middle === undefined) throw new RangeError("latencies of no rounds");
+  return { p50Ms: Number(middle.p50.toFixed(2)), p99Ms: Number(middle.p99.toFixed(2)) };
 }

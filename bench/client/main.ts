@@ -25,7 +25,7 @@ function reply(answer: Answer): void {
 process.on("message", (message) => {
   run(message as Job).then(
     (result) => reply({ result }),
-    (error: unknown) => reply({ error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => reply({ error: Error.isError(error) ? error.message : String(error) }),
   );
 });
 process.on("disconnect", () => process.exit());

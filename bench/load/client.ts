@@ -125,8 +125,8 @@ export class ApiClient {
       status = answer.statusCode;
       text = await answer.body.text();
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : "failed";
-      throw new RequestError(request, code, error instanceof Error ? error.message : String(error));
+      const code = Error.isError(error) && "code" in error ? String(error.code) : "failed";
+      throw new RequestError(request, code, Error.isError(error) ? error.message : String(error));
     }
     if (status < 200 || status > 299) throw new RequestError(request, String(status), text);
     try {

@@ -41,7 +41,7 @@ export async function readGraph(file: string, options: GraphOptions): Promise<Gr
   try {
     return await parseGraph(linesOf(file), options);
   } catch (error) {
-    throw new GraphError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new GraphError(`${file}: ${Error.isError(error) ? error.message : String(error)}`);
   }
 }
 

@@ -127,7 +127,7 @@ try {
 } catch (error) {
   if (stopping.signal.aborted) process.exitCode = EXIT.interrupted;
   else {
-    console.error(`load: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(`load: ${Error.isError(error) ? error.message : String(error)}`);
     process.exitCode = BAD_INPUT.some((kind) => error instanceof kind) ? EXIT.usage : EXIT.bad;
   }
 }

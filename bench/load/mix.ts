@@ -53,7 +53,7 @@ export async function runMix(run: Run, people: Person[], options: MixOptions): P
   const show = () => {
     const seconds = (performance.now() - startedAt) / 1000;
     const note = `${Math.round(answered / seconds)}/s, ${sent - answered} under way, ${recorder.errorCount() - failedBefore} errors`;
-    progress.update(Math.min(options.seconds, Math.floor(seconds)), note);
+    progress.update(Math.min(options.seconds, Math.round(seconds)), note);
   };
   const shown = setInterval(show, SHOW_EVERY_MS);
   const until = startedAt + options.seconds * 1000;

@@ -40,7 +40,8 @@ timelines with the database at the end.
   --users N             only the N people with the most edges
   --mix LIST            home=60,user=30,compose=10 (default): how often each operation is chosen
   --seconds S           how long the mix runs (default 30)
-  --rate R              R requests a second on schedule; latency counts from the scheduled moment.
+  --rate R              R requests a second on schedule; latency counts from the scheduled moment, and what
+                        the connections do not carry in time is sent late.
                         Default: each connection sends its next request after the answer to the last
   --concurrency C       connections (default 16)
   --seed N              another random choice of users, texts and samples (default 1)
@@ -130,7 +131,7 @@ function parse(args: string[]) {
       },
     }).values;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = Error.isError(error) ? error.message : String(error);
     throw new UsageError(message.split(/\.\s/)[0]);
   }
 }

@@ -47,7 +47,7 @@ function lines(phase: string, total: number, unit: string): Progress {
   return {
     update(value, note = "") {
       state = { value, note };
-      if (Date.now() - saidAt >= LINE_EVERY_MS) say();
+      if (value < total && Date.now() - saidAt >= LINE_EVERY_MS) say();
     },
     end: say,
   };

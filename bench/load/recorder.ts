@@ -49,7 +49,7 @@ export class Recorder {
     const known = this.#errors.get(key);
     if (known) known.count++;
     else {
-      const example = error instanceof Error ? error.message : String(error);
+      const example = Error.isError(error) ? error.message : String(error);
       this.#errors.set(key, { operation: name, status, count: 1, example });
     }
   }
@@ -75,7 +75,9 @@ export class Recorder {
   operations(): OperationSummary[] {
     return [...this.#operations].flatMap(([name, { histogram, errors, elapsedMs }]) => {
       const answered = histogram.totalCount;
-      const ms = (percentile: number) => histogram.getValueAtPercentile(percentile) / MICROSECONDS;
+      // A percentile is the upper end of its class, which may lie above the greatest value.
+      const ms = (percentile: number) =>
+        Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue) / MICROSECONDS;
       if (answered + errors === 0) return [];
       return [
         {

@@ -31,6 +31,7 @@ export function renderReport(result: LoadResult): string {
   return [
     "",
     ...table(operations),
+    "(fan-out lag: from the answer to a tweet until probes have seen it at up to 30 of its author's followers)",
     "",
     ...errors.map(({ operation, status, count, example }) => `${count} × ${operation} ${status}: ${example}`),
     `${errors.reduce((sum, { count }) => sum + count, 0)} errors`,

@@ -1,32 +1,33 @@
-import { latenciesOf, median, resultOf } from "../../bench/result.ts";
+import { latenciesOf, resultOf } from "../../bench/result.ts";
 
 describe("the result of a benchmark", () => {
-  it.each([
-    [[3], 3],
-    [[9, 1, 5], 5],
-    [[4, 1, 3, 2], 2.5],
-  ])("takes the median of %j", (values, expected) => {
-    expect(median(values)).toBe(expected);
+  const round = (value: number, floor: number) => ({
+    value: { done: value, elapsedMs: 500 },
+    floor: { done: floor, elapsedMs: 1000 },
   });
 
-  it("has no median of nothing", () => {
-    expect(() => median([])).toThrow(RangeError);
-  });
-
-  it("compares the medians of both sides, in units a second", () => {
-    const rounds = (...done: number[]) => done.map((each) => ({ done: each, elapsedMs: 500 }));
-    expect(resultOf("b", "things/s", rounds(30, 10, 20), rounds(200, 900, 100), { page: 20 })).toEqual({
+  it("is the round with the middle ratio, in units a second", () => {
+    const rounds = [round(30, 200), round(5, 900), round(20, 100)];
+    expect(resultOf("b", "things/s", rounds, { page: 20 })).toEqual({
       bench: "b",
-      value: 40,
+      value: 60,
       unit: "things/s",
-      floor: 400,
-      ratio: 0.1,
-      detail: { page: 20, values: [60, 20, 40], floors: [400, 1800, 200] },
+      floor: 200,
+      ratio: 0.3,
+      detail: { page: 20, values: [60, 10, 40], floors: [200, 900, 100] },
     });
   });
 
-  it("takes the medians of latencies", () => {
-    const round = (p50: number, p99: number) => ({ done: 1, elapsedMs: 1, p50, p99 });
-    expect(latenciesOf([round(1, 9), round(2.004, 8), round(3, 7)])).toEqual({ p50Ms: 2, p99Ms: 8 });
+  it("has the latencies of the middle round", () => {
+    const latencies = (p50: number, p99: number) => ({ done: 1, elapsedMs: 1, p50, p99 });
+    expect(latenciesOf([latencies(1, 9), latencies(2.004, 8), latencies(3, 7)])).toEqual({
+      p50Ms: 2,
+      p99Ms: 8,
+    });
+  });
+
+  it("does not come out of nothing", () => {
+    expect(() => resultOf("b", "things/s", [], {})).toThrow(RangeError);
+    expect(() => latenciesOf([])).toThrow(RangeError);
   });
 });
