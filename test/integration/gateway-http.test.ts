@@ -53,6 +53,8 @@ class Api {
     const username = `g${process.pid % 10_000}_${++count}`;
     const { status, body } = await this.send("/auth/signup", {
       body: { username, name: username, password },
+      // Where a proxy is trusted, everybody has an address of their own.
+      headers: { "x-forwarded-for": `10.1.${count >> 8}.${count & 255}` },
     });
     expect(status).toBe(201);
     return body as unknown as Session & { data: { id: string } }; // the shape is what the test goes on to check
