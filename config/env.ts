@@ -26,6 +26,8 @@ export interface Env {
   trustedProxies: number;
   /** Authors with more followers than this are pulled at read time instead of pushed. */
   pullThreshold: number;
+  /** Followers to a page of fan-out: after each page a job stores how far it has come and lets others pass. */
+  fanoutPage: number;
   /** Connections per shard and process to the primary for transactions, and again for reads. */
   poolSize: number;
   reusePort: boolean;
@@ -105,6 +107,7 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     rateLimitFactor: factor,
     trustedProxies: integer(env, "TRUSTED_PROXIES", 0, 0, 16),
     pullThreshold: integer(env, "PULL_THRESHOLD", 10_000, 0, Number.MAX_SAFE_INTEGER),
+    fanoutPage: integer(env, "FANOUT_PAGE", 1_000, 1, 10_000),
     poolSize: integer(env, "PG_POOL_SIZE", 10, 1, 200),
     reusePort: env.REUSE_PORT === "1",
   };

@@ -24,7 +24,6 @@ export const limits = {
   homeList: { keep: 800, slack: 64, maxAgeMs: 86_400_000 },
   /** How long the filler of a cache entry may take before its lease dies. */
   leaseMs: 5_000,
-  fanoutPage: 1_000,
   pushesPerScript: 250,
 } as const;
 

@@ -28,6 +28,8 @@ export function openPool(url: string, max: number, application: string): pg.Pool
   });
   // An idle connection that breaks is dropped by the pool; the next query opens another or fails with its own error.
   pool.on("error", () => {});
+  // One that breaks while it is checked out fails its query; without a listener it would end the process as well.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }
 
@@ -66,7 +68,7 @@ export function sqlState(error: unknown): string | undefined {
 
 /** Whether an error means that the shard could not be reached or could not serve, rather than that the SQL is wrong. */
 export function isOutage(error: unknown): boolean {
-  if (!(Error.isError(error))) return false;
+  if (!Error.isError(error)) return false;
   const code = sqlState(error);
   return code ? TRANSIENT.has(code) || NETWORK.test(code) : LOST.test(error.message);
 }

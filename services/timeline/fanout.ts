@@ -26,6 +26,8 @@ interface FanoutOptions {
   pushes: RedisStore | undefined;
   metrics: Metrics;
   pullThreshold: number;
+  /** Followers to a page. */
+  page: number;
 }
 
 /** Delivers tweets into home lists, page by page of followers, and moves authors between push and pull. */
@@ -89,9 +91,9 @@ export class Fanout {
   }
 
   async #pushPage(id: Id, author: Id, cursor: FollowerCursor | undefined): Promise<Outcome> {
-    const { db, pushes, metrics } = this.#options;
+    const { db, pushes, metrics, page: size } = this.#options;
     if (!pushes) return this.#delivered(id);
-    const page = await followersAfter(db, author, cursor, limits.fanoutPage);
+    const page = await followersAfter(db, author, cursor, size);
     await pushToWindows(
       pushes,
       page.map(({ src }) => pushes.keys.home(src)),
@@ -100,7 +102,7 @@ export class Fanout {
     metrics.fanoutPushes.inc(page.length);
     if (page.length > 0 && !(await pushes.replicated())) throw new RedisDown("no replica has the pushes yet");
     const last = page.at(-1);
-    return last && page.length === limits.fanoutPage ? { cursor: last } : this.#delivered(id);
+    return last && page.length === size ? { cursor: last } : this.#delivered(id);
   }
 
   #delivered(id: Id): Outcome {

@@ -14,7 +14,14 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
   const { db, redis, env, metrics } = resourcesOf(broker);
   const pushes = env.redisUrl ? new RedisStore(env.redisUrl, env.redisPrefix) : undefined;
   const timelines = new Timelines(db, redis, metrics);
-  const fanout = new Fanout({ db, redis, pushes, metrics, pullThreshold: env.pullThreshold });
+  const fanout = new Fanout({
+    db,
+    redis,
+    pushes,
+    metrics,
+    pullThreshold: env.pullThreshold,
+    page: env.fanoutPage,
+  });
   const outbox = new OutboxDrain({
     broker,
     db,

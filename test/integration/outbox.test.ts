@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { deadLetters } from "../../mixins/outbox.repo.ts";
+import { type JobHandler, OutboxDrain } from "../../mixins/outbox.ts";
+import { RedisDown } from "../../mixins/redis/index.ts";
+import { sql } from "../../mixins/shard-db/index.ts";
+import { eventually, Roost } from "../support/roost.ts";
+
+describe("the outbox", () => {
+  let roost: Roost;
+  let drains: OutboxDrain[] = [];
+  beforeAll(async () => {
+    roost = await Roost.start({ shards: 1, services: [], redisUrl: "none" });
+  });
+  afterEach(async () => {
+    await Promise.all(drains.map((drain) => drain.stop()));
+    drains = [];
+    await roost.resources.db.write({ bucket: 0 }, sql`DELETE FROM outbox`);
+  });
+  afterAll(() => roost.stop());
+
+  const drain = (handler: JobHandler): OutboxDrain => {
+    const { db, metrics } = roost.resources;
+    const made = new OutboxDrain({
+      broker: roost.broker,
+      db,
+      metrics,
+      service: "timeline",
+      handlers: { test: handler },
+    });
+    drains.push(made);
+    made.start();
+    return made;
+  };
+  const enqueue = async (name: string) => {
+    const [row] = await roost.resources.db.write(
+      { bucket: 0 },
+      sql<{ id: string }>`SELECT enqueue(0, 'test', ${JSON.stringify(name)}) AS id`,
+    );
+    return row?.id ?? "";
+  };
+  const left = async () => {
+    const rows = await roost.resources.db.readAll(sql<{ attempts: number; last_error: string | null }>`
+      SELECT attempts, last_error FROM outbox`);
+    return rows;
+  };
+  const due = () => roost.resources.db.write({ bucket: 0 }, sql`UPDATE outbox SET run_after = now()`);
+
+  it("hands each job to one worker, however many there are", async () => {
+    const names = Array.from({ length: 200 }, (_, i) => `job ${i}`);
+    await Promise.all(names.map(enqueue));
+    const seen: unknown[] = [];
+    for (let i = 0; i < 3; i++) {
+      drain(async ({ key }) => {
+        seen.push(key);
+        return "done";
+      });
+    }
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+    expect(seen.toSorted()).toEqual(names.toSorted());
+  });
+
+  it("continues a long job from its cursor, behind the jobs that wait", async () => {
+    const order: string[] = [];
+    await enqueue("long");
+    for (let i = 0; i < 70; i++) await enqueue("short");
+    drain(async ({ key, cursor }) => {
+      const page = Number(cursor ?? 0);
+      order.push(`${key}${key === "long" ? page : ""}`);
+      return key === "long" && page < 3 ? { cursor: page + 1 } : "done";
+    });
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+    expect(order.filter((name) => name.startsWith("long"))).toEqual(["long0", "long1", "long2", "long3"]);
+    expect(order.slice(0, order.indexOf("long1")).filter((name) => name === "short").length).toBeGreaterThan(
+      60,
+    );
+  });
+
+  it("frees a job at once when its worker's connection is gone, and has counted the attempt", async () => {
+    await enqueue("crash");
+    let tries = 0;
+    let crashed = () => {};
+    const crash = new Promise<void>((resolve) => {
+      crashed = resolve;
+    });
+    drain(async () => {
+      if (++tries > 1) return "done";
+      // What a SIGKILL of the worker looks like from here: its connections break while the job is under way.
+      await roost.resources.db.readAll(sql`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND state = 'idle in transaction'`);
+      crashed();
+      return "done";
+    });
+    await crash;
+    await eventually(async () => (await left()).length === 0, "the job done by a second attempt");
+    expect(tries).toBe(2);
+  });
+
+  it("tries a job alone whose last attempt never came back, so that it cannot take others down", async () => {
+    const id = await enqueue("suspect");
+    await enqueue("innocent");
+    await roost.resources.db.write({ bucket: 0 }, sql`UPDATE outbox SET attempts = 1 WHERE id = ${id}`);
+    const together: string[][] = [];
+    let running: string[] = [];
+    drain(async ({ key }) => {
+      running.push(String(key));
+      await sleep(20);
+      together.push([...running]);
+      running = [];
+      return "done";
+    });
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+    expect(together.flat().sort()).toEqual(["innocent", "suspect"]);
+    expect(together.filter((group) => group.includes("suspect"))).toEqual([["suspect"]]);
+  });
+
+  it("waits for a dependency that is down without counting attempts", async () => {
+    await enqueue("waits");
+    let tries = 0;
+    drain(async () => {
+      if (++tries < 3) throw new RedisDown("gone");
+      return "done";
+    });
+    await eventually(() => tries === 2, "two attempts");
+    await eventually(
+      async () => (await left()).every(({ attempts }) => attempts <= 1),
+      "attempts given back",
+    );
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+  });
+
+  it("sets a job aside that keeps failing, with its error, and goes on with the others", async () => {
+    const id = await enqueue("poison");
+    drain(async ({ key }) => {
+      if (key === "poison") throw new Error("cannot be done");
+      return "done";
+    });
+    await enqueue("fine");
+    await eventually(async () => {
+      await due();
+      return (await left()).length === 0;
+    }, "an empty outbox");
+    const dead = await deadLetters(roost.resources.db);
+    expect(dead).toMatchObject([
+      { id, kind: "test", key: "poison", attempts: 10, last_error: "cannot be done" },
+    ]);
+  });
+});

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { createInterface } from "node:readline";
+import { SERVICE_NAMES, type ServiceName } from "../../config/env.ts";
+import { serverUrl } from "./servers.ts";
+
+const ROOT = new URL("../../", `file://${__filename}`).pathname;
+
+/** A process of `node services/main.ts`. */
+export interface ServiceProcess {
+  service: string;
+  pid: number;
+  /** Ends it at once and without warning. */
+  kill(): Promise<void>;
+}
+
+/** Services as processes of their own, which find each other over NATS; clients come in through HTTP. */
+export class Cluster {
+  readonly url: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #children = new Set<ChildProcess>();
+
+  private constructor(env: NodeJS.ProcessEnv, port: number) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#env = { ...env, PORT: String(port), NODE_OPTIONS: "" };
+  }
+
+  /** Starts a process for each service named (the five, where none is). */
+  static async start(
+    env: NodeJS.ProcessEnv,
+    services: readonly ServiceName[] = SERVICE_NAMES,
+  ): Promise<Cluster> {
+    const cluster = new Cluster({ ...process.env, NATS_URL: serverUrl("NATS"), ...env }, await freePort());
+    await Promise.all(services.map((service) => cluster.spawn(service)));
+    return cluster;
+  }
+
+  /** Starts one more process of a service, and waits until it is ready. */
+  async spawn(service: ServiceName, env: NodeJS.ProcessEnv = {}): Promise<ServiceProcess> {
+    const child = spawn("node", ["services/main.ts"], {
+      cwd: ROOT,
+      env: {
+        ...this.#env,
+        NODE_ID: `${service}-${randomBytes(4).toString("hex")}`,
+        ...env,
+        SERVICES: service,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#children.add(child);
+    child.once("exit", () => this.#children.delete(child));
+    const said: string[] = [];
+    createInterface({ input: child.stderr }).on("line", (line) => said.push(line));
+    await new Promise<void>((resolve, reject) => {
+      createInterface({ input: child.stdout }).on("line", (line) =>
+        line.startsWith('{"ready":true') ? resolve() : said.push(line),
+      );
+      child.once("exit", (code) =>
+        reject(new Error(`${service} ended with ${code}: ${said.slice(-5).join("\n")}`)),
+      );
+    });
+    return {
+      service,
+      pid: child.pid ?? 0,
+      kill: async () => {
+        const exit = once(child, "exit");
+        child.kill("SIGKILL");
+        await exit;
+      },
+    };
+  }
+
+  /** Stops all processes; each must end in order. */
+  async stop(): Promise<void> {
+    const codes = await Promise.all(
+      [...this.#children].map(async (child) => {
+        const exit = once(child, "exit");
+        child.kill("SIGTERM");
+        return (await exit)[0];
+      }),
+    );
+    expect(codes.filter((code) => code !== 0)).toEqual([]);
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject).listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
