@@ -34,15 +34,16 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
   );
   return {
     parse(raw) {
-      const unknown = Object.keys(raw).filter((name) => !known.has(name));
-      const faults = check(raw);
-      if (unknown.length > 0 || faults !== true) {
-        const errors: FieldError[] = unknown.map((name) =>
-          fieldError(name, raw[name], "is not a known parameter"),
-        );
-        if (Array.isArray(faults)) errors.push(...faults.map(toFieldError));
-        throw invalidRequest(errors.slice(0, MAX_ERRORS));
-      }
+      const names = Object.keys(raw);
+      const errors = names
+        .filter((name) => !known.has(name))
+        .map((name) => fieldError(name, raw[name], "is not a known parameter"));
+      // No parameter takes one, and messages about a deeply nested one would overflow the stack.
+      const nested = names.filter((name) => typeof raw[name] === "object" && raw[name] !== null);
+      errors.push(...nested.map((name) => fieldError(name, raw[name], "must not be a list or an object")));
+      const faults = nested.length === 0 ? check(raw) : true;
+      if (Array.isArray(faults)) errors.push(...faults.map(toFieldError));
+      if (errors.length > 0) throw invalidRequest(errors.slice(0, MAX_ERRORS));
       return raw as T; // every field of T has just passed the rule that carries its type
     },
   };
