@@ -42,7 +42,7 @@ async function named(variable: string, value: string, check: () => Promise<void>
 /** Connecting to a name with several addresses fails with one error for each, and an empty message. */
 function faultOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(faultOf).join("; ");
-  const message = error instanceof Error ? error.message : String(error);
+  const message = Error.isError(error) ? error.message : String(error);
   return message.split("\n")[0] || "no answer";
 }
 

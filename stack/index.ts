@@ -80,6 +80,11 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
     topologyFile: postgres.topologyFile,
     redisUrl: redis.url,
     natsUrl: nats.url,
+    adminUrl: (name) => {
+      const server = postgres.servers.find((each) => each.name === name);
+      if (server === undefined) throw new Error(`this stack has no Postgres server ${name}`);
+      return `postgres://postgres:${state.secrets.superuser}@127.0.0.1:${server.port}/roost`;
+    },
     notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
     servers: [...postgres.servers, ...redis.servers, ...nats.servers],
     supervisor,

@@ -181,7 +181,7 @@ class ServiceProcess {
       await this.start();
       this.#options.onProgress(`${this.name} is back`);
     } catch (error) {
-      this.#restartLater(error instanceof Error ? error.message : String(error), Date.now());
+      this.#restartLater(Error.isError(error) ? error.message : String(error), Date.now());
     }
   }
 }

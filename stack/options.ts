@@ -75,7 +75,7 @@ function parse(args: string[]) {
       },
     }).values;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = Error.isError(error) ? error.message : String(error);
     throw new UsageError(message.split(/\. |\.?\n/)[0]);
   }
 }

@@ -50,7 +50,7 @@ function say(line: string): void {
 
 function report(error: unknown): void {
   if (stopping.signal.aborted) return;
-  console.error(`roost: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(`roost: ${Error.isError(error) ? error.message : String(error)}`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }
 

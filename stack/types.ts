@@ -35,6 +35,11 @@ export interface Stack {
   /** `redis://…`, `redis+sentinel://:secret@h1:p,h2:p,h3:p/name`, a comma list for a cluster; undefined: none to be had. */
   redisUrl: string | undefined;
   natsUrl: string | undefined;
+  /**
+   * The superuser's URL of a Postgres server that this stack started, by its name: for failovers and settings.
+   * @throws where there is no such server
+   */
+  adminUrl(server: string): string;
   /** What is missing, and the line that installs it. */
   notices: string[];
   /** The servers that this stack started, so that tests can break them. */

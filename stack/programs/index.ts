@@ -13,13 +13,13 @@ export type ProgramName = "redis-server" | "nats-server";
 
 /**
  * Finds a server program: on the PATH, else fetched from the Debian archive into the project's own cache.
- * `ROOST_NO_DOWNLOAD=1` forbids the fetching. Undefined where there is none.
+ * `ROOST_NO_DOWNLOAD=1` forbids the fetching, `ROOST_NO_INSTALLED=1` the PATH. Undefined where there is none.
  */
 export async function findProgram(
   name: ProgramName,
   onProgress: (line: string) => void,
 ): Promise<Program | undefined> {
-  const installed = onPath(name);
+  const installed = process.env.ROOST_NO_INSTALLED === "1" ? undefined : onPath(name);
   if (installed !== undefined) return { command: installed, env: process.env };
   return fetchFromDebian(name, { download: process.env.ROOST_NO_DOWNLOAD !== "1", onProgress });
 }

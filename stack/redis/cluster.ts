@@ -1,32 +1,51 @@
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { waitUntil, withRedis } from "./client.ts";
 import type { RunningRedis } from "./index.ts";
-import { type RedisContext, redisServer } from "./server.ts";
+import { type RedisContext, redisDirectory, redisServer } from "./server.ts";
 
 interface Node {
+  id: string;
   name: string;
   port: number;
+  /** Which range of slots it serves, as a master or as that master's replica. */
+  range: number;
 }
 
 const SLOTS = 16_384;
+const BUS_OFFSET = 10_000;
+const NODES_FILE = "nodes.conf";
 
-/** A Redis Cluster whose first half of nodes are masters, each with one replica of the second half. */
-export async function startCluster(nodes: Node[], context: RedisContext): Promise<RunningRedis> {
+/**
+ * A Redis Cluster whose first half of nodes are masters, each with one replica of the second half. Each node is given
+ * its map of the cluster before it starts: nodes that have to meet take ten seconds to learn of each other's roles.
+ */
+export async function startCluster(
+  ports: { name: string; port: number }[],
+  context: RedisContext,
+): Promise<RunningRedis> {
   const { password } = context;
-  const settings = ["cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 3000"];
-  const servers = nodes.map(({ name, port }) => redisServer(context, name, port, settings));
+  const masters = ports.length / 2;
+  const nodes = ports.map((each, index) => ({
+    ...each,
+    id: randomBytes(20).toString("hex"),
+    range: index % masters,
+  }));
+  const settings = ["cluster-enabled yes", `cluster-config-file ${NODES_FILE}`, "cluster-node-timeout 3000"];
+  const servers = nodes.map((node) => {
+    const server = redisServer(context, node.name, node.port, settings);
+    writeFileSync(join(redisDirectory(context, node.name), NODES_FILE), mapFor(node, nodes, masters));
+    return server;
+  });
   await Promise.all(servers.map((server) => server.start()));
-  await join(nodes, password);
   await Promise.all(
     nodes.map(({ name, port }) =>
       waitUntil(`${name}: the Redis cluster is not complete`, () =>
         withRedis({ port, password }, async (client) => {
-          const info = String(await client.call("CLUSTER", "INFO"));
-          const replicated = (await client.info("replication")).match(/role:slave|state=online/) !== null;
-          return (
-            info.includes("cluster_state:ok") &&
-            info.includes(`cluster_known_nodes:${nodes.length}`) &&
-            replicated
-          );
+          const state = String(await client.call("CLUSTER", "INFO"));
+          const replication = await client.info("replication");
+          return state.includes("cluster_state:ok") && /state=online|master_link_status:up/.test(replication);
         }),
       ),
     ),
@@ -34,41 +53,15 @@ export async function startCluster(nodes: Node[], context: RedisContext): Promis
   return { url: nodes.map(({ port }) => `redis://:${password}@127.0.0.1:${port}`).join(","), servers };
 }
 
-async function join(nodes: Node[], password: string): Promise<void> {
-  const masters = nodes.slice(0, nodes.length / 2);
-  await Promise.all(
-    masters.map(({ port }, index) => {
-      const [first, last] = [index, index + 1].map((part) => Math.floor((part * SLOTS) / masters.length));
-      return withRedis({ port, password }, (client) =>
-        client.call("CLUSTER", "ADDSLOTSRANGE", first ?? 0, (last ?? 0) - 1),
-      );
-    }),
-  );
-  const [first, ...others] = nodes;
-  if (first === undefined) return;
-  await withRedis({ port: first.port, password }, async (client) => {
-    for (const { port } of others) await client.call("CLUSTER", "MEET", "127.0.0.1", port);
+/** The cluster as one of its nodes remembers it, in the form in which Redis keeps it between runs. */
+function mapFor(self: Node, nodes: Node[], masters: number): string {
+  const lines = nodes.map((node, index) => {
+    const master = index < masters ? undefined : nodes[node.range];
+    const [first, next] = [node.range, node.range + 1].map((part) => Math.floor((part * SLOTS) / masters));
+    const role = `${node === self ? "myself," : ""}${master === undefined ? "master" : "slave"}`;
+    const slots = master === undefined ? ` ${first}-${(next ?? 0) - 1}` : "";
+    const address = `127.0.0.1:${node.port}@${node.port + BUS_OFFSET}`;
+    return `${node.id} ${address} ${role} ${master?.id ?? "-"} 0 0 ${node.range + 1} connected${slots}\n`;
   });
-  await Promise.all(
-    nodes.slice(masters.length).map(async (replica, index) => {
-      const master = masters[index];
-      if (master === undefined) return;
-      const id = await withRedis({ port: master.port, password }, (client) => client.call("CLUSTER", "MYID"));
-      await waitUntil(`${replica.name} does not follow ${master.name}`, () =>
-        follow(replica, String(id), password),
-      );
-    }),
-  );
-}
-
-/** Succeeds once gossip has told the replica of its master. */
-async function follow(replica: Node, masterId: string, password: string): Promise<boolean> {
-  try {
-    await withRedis({ port: replica.port, password }, (client) =>
-      client.call("CLUSTER", "REPLICATE", masterId),
-    );
-    return true;
-  } catch {
-    return false;
-  }
+  return `${lines.join("")}vars currentEpoch ${masters} lastVoteEpoch 0\n`;
 }

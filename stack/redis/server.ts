@@ -14,6 +14,11 @@ export interface RedisContext {
   password: string;
 }
 
+/** Where the files of one server are. */
+export function redisDirectory(context: RedisContext, name: string): string {
+  return join(context.dataDir, "redis", name);
+}
+
 /** One redis-server with its own configuration; `extra` are further lines of it. */
 export function redisServer(context: RedisContext, name: string, port: number, extra: string[] = []): Server {
   return serverOf(context, {
@@ -61,7 +66,7 @@ function serverOf(
   options: { name: string; port: number; args: string[]; phase: number; lines: string[] },
 ): Server {
   const { name, port } = options;
-  const directory = join(context.dataDir, "redis", name);
+  const directory = redisDirectory(context, name);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, "redis.conf");
