@@ -39,7 +39,9 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
         .filter((name) => !known.has(name))
         .map((name) => fieldError(name, raw[name], "is not a known parameter"));
       // No parameter takes one, and messages about a deeply nested one would overflow the stack.
-      const nested = names.filter((name) => typeof raw[name] === "object" && raw[name] !== null);
+      const nested = names.filter(
+        (name) => known.has(name) && typeof raw[name] === "object" && raw[name] !== null,
+      );
       errors.push(...nested.map((name) => fieldError(name, raw[name], "must not be a list or an object")));
       const faults = nested.length === 0 ? check(raw) : true;
       if (Array.isArray(faults)) errors.push(...faults.map(toFieldError));
