@@ -35,6 +35,8 @@ export function redisServer(context: RedisContext, name: string, port: number, e
       "maxmemory-policy allkeys-lru",
       "repl-diskless-sync yes",
       "repl-diskless-sync-delay 0",
+      // An idle replica counts as available, and is listed to clients, only after its first ping.
+      "repl-ping-replica-period 1",
       ...extra,
     ],
   });
