@@ -10,7 +10,7 @@ import { resourcesMiddleware } from "./mixins/resources.ts";
  */
 export function brokerOptions(env: Env): BrokerOptions {
   return {
-    namespace: "roost",
+    namespace: env.namespace,
     nodeID: env.nodeId ?? `${hostname()}-${process.pid}`,
     logger: {
       type: "Pino",

@@ -16,6 +16,8 @@ export interface Env {
   natsUrl: string | undefined;
   redisUrl: string | undefined;
   redisPrefix: string;
+  /** Nodes of one namespace find each other; others on the same NATS do not. */
+  namespace: string;
   topology: Topology;
   services: ServiceName[];
   logLevel: LogLevel;
@@ -99,6 +101,7 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     metricsPort: env.METRICS_PORT ? integer(env, "METRICS_PORT", 9464, 0, 65_535) : undefined,
     natsUrl: url(env, "NATS_URL", ["nats", "tls"]),
     redisUrl: url(env, "REDIS_URL", ["redis", "rediss", "redis+sentinel", "rediss+sentinel"]),
+    namespace: env.NAMESPACE || "roost",
     redisPrefix: env.REDIS_PREFIX ?? "roost:",
     topology: topology(env),
     services: services(env),

@@ -40,7 +40,8 @@ export class RoostError extends Errors.MoleculerError {
     const data: ErrorData = { detail, ...extra };
     super(detail, catalogue[code][0], code, data);
     this.name = "RoostError";
-    this.retryable = code === "UNAVAILABLE";
+    // Decides whether the broker calls again by itself: bounded waits must not add up. Clients go by the status.
+    this.retryable = false;
   }
 }
 
@@ -68,7 +69,7 @@ export function unavailable(what: string, retryAfter = 1): RoostError {
 
 /** The catalogue's code of an error, whichever process it was thrown in; undefined for anything unknown. */
 export function errorCode(error: unknown): ErrorCode | undefined {
-  if (!(Error.isError(error)) || !("type" in error)) return undefined;
+  if (!Error.isError(error) || !("type" in error)) return undefined;
   const { type } = error;
   return typeof type === "string" && Object.hasOwn(catalogue, type) ? (type as ErrorCode) : undefined; // checked by hasOwn
 }

@@ -8,6 +8,8 @@ export interface Action<A extends ActionName> {
   params: Record<keyof ParamsOf<A> & string, ActionParams[string]>;
   /** Whether it needs a signed-in user. Default: yes. */
   auth?: "viewer" | "none";
+  /** Only reads: called again on another node where the one that was asked has died. */
+  readOnly?: boolean;
   /** ms; default: the broker's. */
   timeout?: number;
   handler(ctx: Ctx<ParamsOf<A>>): Promise<ResultOf<A>>;
@@ -33,12 +35,13 @@ export function actionsOf<S extends string>(
 ): NonNullable<ServiceSchema["actions"]> {
   const entries = Object.entries<Action<keyof ActionMap>>(actions as Record<string, Action<keyof ActionMap>>); // one type for all
   return Object.fromEntries(
-    entries.map(([name, { params, auth = "viewer", timeout, handler }]) => [
+    entries.map(([name, { params, auth = "viewer", readOnly = false, timeout, handler }]) => [
       name,
       {
         visibility: "public",
         params: { $$strict: true, ...params },
         timeout,
+        retryPolicy: { enabled: readOnly, retries: 2, delay: 50, maxDelay: 500, factor: 2 },
         // Moleculer's Context knows nothing of the ActionMap: this is the one place where the two are joined.
         async handler(ctx: unknown) {
           const typed = ctx as Ctx<ParamsOf<ActionName>>;

@@ -59,6 +59,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
         handler: (ctx) => edges.unmute(requireViewer(ctx), ctx.params.target_user_id),
       },
       list: {
+        readOnly: true,
         params: {
           user_id: id,
           kind: { type: "enum", values: [...EDGE_KINDS] },

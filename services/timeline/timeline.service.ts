@@ -46,7 +46,11 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
         params: query,
         handler: (ctx) => timelines.home(requireSelf(ctx, ctx.params.user_id), ctx.params),
       },
-      user: { params: query, handler: (ctx) => timelines.author(requireViewer(ctx).userId, ctx.params) },
+      user: {
+        params: query,
+        readOnly: true,
+        handler: (ctx) => timelines.author(requireViewer(ctx).userId, ctx.params),
+      },
     }),
     events: {
       "outbox.ready": (ctx: { params: { shard: string; kinds: string[] } }) =>

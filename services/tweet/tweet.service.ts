@@ -36,6 +36,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
       },
       delete: { params: { id }, handler: (ctx) => tweets.delete(ctx) },
       get: {
+        readOnly: true,
         params: {
           ids: idList(limits.lookup),
           with_authors: optional("boolean"),

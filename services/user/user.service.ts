@@ -70,21 +70,25 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
         handler: async (ctx) => ({ revoked: await sessions.end(requireViewer(ctx)) }),
       },
       authenticate: {
+        readOnly: true,
         auth: "none",
         params: { token: "string" },
         handler: ({ params }) => sessions.authenticate(params.token),
       },
       get: {
+        readOnly: true,
         auth: "none",
         params: { ids: IDS, with_metrics: FLAG },
         handler: ({ params }) => accounts.byIds(params.ids, params.with_metrics),
       },
       byUsername: {
+        readOnly: true,
         auth: "none",
         params: { usernames: USERNAMES, with_metrics: FLAG },
         handler: ({ params }) => accounts.byUsernames(params.usernames, params.with_metrics),
       },
       resolve: {
+        readOnly: true,
         auth: "none",
         params: { usernames: USERNAMES },
         handler: ({ params }) => accounts.resolve(params.usernames),

@@ -48,11 +48,11 @@ describe("a timeline process killed in the middle of a fan-out", () => {
 
     await cluster.spawn("timeline");
     await roost.settle();
+    await roost.forgets(victim.nodeId);
     const ids = tweets
       .map(({ id }) => id)
       .sort()
       .reverse();
-    await roost.broker.waitForServices("timeline");
     const timelines = await scatter(followers, 16, (follower) => roost.homeIds(follower));
     for (const timeline of timelines) expect(timeline).toEqual(ids);
     const sample = followers.filter((_, i) => i % 90 === 0);

@@ -1,17 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { Client, send } from "../support/client.ts";
-import { Cluster } from "../support/cluster.ts";
+import { Cluster, type ServiceProcess } from "../support/cluster.ts";
 import { eventually, Roost } from "../support/roost.ts";
 
 describe("five services, each a process of its own, over NATS", () => {
   let roost: Roost;
   let cluster: Cluster;
+  let tweetProcess: ServiceProcess;
   let alice: Client;
   let bob: Client;
   const run = randomBytes(3).toString("hex");
   beforeAll(async () => {
     roost = await Roost.start({ shards: 3, services: [] });
-    cluster = await Cluster.start(roost.env);
+    cluster = await Cluster.start(roost.env, ["user", "graph", "timeline"]);
+    tweetProcess = await cluster.spawn("tweet");
+    await cluster.spawn("gateway");
+    await cluster.ready();
     [alice, bob] = await Promise.all([
       Client.signUp(cluster.url, `alice_${run}`),
       Client.signUp(cluster.url, `bob_${run}`),
@@ -98,12 +102,12 @@ describe("five services, each a process of its own, over NATS", () => {
   });
 
   it("answer 503, to be tried again, while a service is away, and go on when it is back", async () => {
-    const lone = await Cluster.start(
-      { ...roost.env, NATS_URL: roost.env.NATS_URL ?? process.env.ROOST_TEST_NATS_URL },
-      [],
-    );
-    await lone.stop();
-    const gone = await send(cluster.url, "GET", "/2/users/me");
-    expect(gone.status).toBe(401);
+    await tweetProcess.kill();
+    const away = await bob.request("POST", "/2/tweets", { text: "too early" });
+    expect([away.status, Number(away.headers.get("retry-after"))]).toEqual([503, expect.any(Number)]);
+    expect(away.body).toMatchObject({ status: 503, title: "Service Unavailable" });
+    await cluster.spawn("tweet");
+    await cluster.ready();
+    await bob.tweet("back again");
   });
 });

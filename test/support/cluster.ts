@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { SERVICE_NAMES, type ServiceName } from "../../config/env.ts";
+import { eventually } from "./roost.ts";
 import { serverUrl } from "./servers.ts";
 
 const ROOT = new URL("../../", `file://${__filename}`).pathname;
@@ -11,6 +12,7 @@ const ROOT = new URL("../../", `file://${__filename}`).pathname;
 /** A process of `node services/main.ts`. */
 export interface ServiceProcess {
   service: string;
+  nodeId: string;
   pid: number;
   /** Ends it at once and without warning. */
   kill(): Promise<void>;
@@ -34,16 +36,23 @@ export class Cluster {
   ): Promise<Cluster> {
     const cluster = new Cluster({ ...process.env, NATS_URL: serverUrl("NATS"), ...env }, await freePort());
     await Promise.all(services.map((service) => cluster.spawn(service)));
+    if (services.includes("gateway")) await cluster.ready();
     return cluster;
+  }
+
+  /** Waits until the gateway has found every service. */
+  async ready(): Promise<void> {
+    await eventually(async () => (await fetch(`${this.url}/health/ready`)).ok, "a gateway that is ready");
   }
 
   /** Starts one more process of a service, and waits until it is ready. */
   async spawn(service: ServiceName, env: NodeJS.ProcessEnv = {}): Promise<ServiceProcess> {
+    const nodeId = `${service}-${randomBytes(4).toString("hex")}`;
     const child = spawn("node", ["services/main.ts"], {
       cwd: ROOT,
       env: {
         ...this.#env,
-        NODE_ID: `${service}-${randomBytes(4).toString("hex")}`,
+        NODE_ID: nodeId,
         ...env,
         SERVICES: service,
       },
@@ -63,6 +72,7 @@ export class Cluster {
     });
     return {
       service,
+      nodeId,
       pid: child.pid ?? 0,
       kill: async () => {
         const exit = once(child, "exit");

@@ -48,6 +48,7 @@ export class Roost {
       TOPOLOGY_FILE: shards.topologyFile,
       REDIS_URL: options.redisUrl === "none" ? "" : (options.redisUrl ?? serverUrl("REDIS")),
       REDIS_PREFIX: prefix,
+      NAMESPACE: prefix.replace(":", ""),
       SERVICES: (options.services ?? ["user", "graph", "tweet", "timeline"]).join(","),
       METRICS_PORT: "0",
       PORT: "0",
@@ -124,6 +125,13 @@ export class Roost {
       if (tries > 600) throw new Error("the outbox does not come to rest");
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** Waits until this node knows that another has gone. */
+  async forgets(nodeId: string): Promise<void> {
+    const known = () =>
+      this.broker.registry.getServiceList({ onlyAvailable: true }).some((item) => item.nodeID === nodeId);
+    await eventually(() => !known(), `${nodeId} forgotten`);
   }
 
   async stop(): Promise<void> {
