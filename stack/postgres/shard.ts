@@ -149,19 +149,29 @@ async function prepare(roles: Roles, { secrets }: PostgresContext): Promise<void
   });
 }
 
+/** Until then a replica may not even know the database. */
 async function waitUntilStreaming(shard: string, roles: Roles, { secrets }: PostgresContext): Promise<void> {
   if (roles.standbys.length === 0) return;
   const deadline = Date.now() + STREAMING_BOUND_MS;
-  await withClient(roles.primary, secrets.superuser, async (client) => {
-    while (true) {
-      const { rowCount } = await client.query("SELECT FROM pg_stat_replication WHERE state = 'streaming'");
-      if ((rowCount ?? 0) >= roles.standbys.length) return;
-      if (Date.now() > deadline) {
-        throw new Error(`shard ${shard}: ${rowCount} of ${roles.standbys.length} replicas stream after 60 s`);
-      }
+  const until = async (client: Client, text: string, values: unknown[]) => {
+    while ((await client.query(text, values)).rowCount === 0) {
+      if (Date.now() > deadline) throw new Error(`shard ${shard}: its replicas do not follow within 60 s`);
       await sleep(30);
     }
+  };
+  let position: unknown;
+  await withClient(roles.primary, secrets.superuser, async (client) => {
+    const text = "SELECT FROM pg_stat_replication WHERE state = 'streaming' HAVING count(*) >= $1";
+    await until(client, text, [roles.standbys.length]);
+    position = (await client.query("SELECT pg_current_wal_lsn() AS position")).rows[0].position;
   });
+  await Promise.all(
+    roles.standbys.map((standby) =>
+      withClient(standby, secrets.superuser, (client) =>
+        until(client, "SELECT WHERE pg_last_wal_replay_lsn() >= $1::pg_lsn", [position]),
+      ),
+    ),
+  );
 }
 
 async function withClient(
