@@ -57,6 +57,7 @@ CREATE TABLE outbox (
   run_after  timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX outbox_due ON outbox (kind, run_after);
+CREATE INDEX outbox_failed ON outbox (last_error) WHERE last_error IS NOT NULL;
 
 CREATE TABLE dead_letters (
   id         bigint PRIMARY KEY,

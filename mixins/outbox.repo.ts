@@ -66,6 +66,34 @@ export async function finish(tx: Tx, results: JobResult[]): Promise<void> {
   }
 }
 
+/** Marks a stored error as "Redis was away". */
+const WAITS = "RedisDown";
+
+/** Hands jobs to the drain whose inline attempt failed, with the reason. */
+export async function retrySoon(db: ShardDb, ids: string[], error: unknown): Promise<void> {
+  const reason = describeError(error);
+  for (const [shard, group] of db.router.group(ids)) {
+    await db.transactionOn(shard, async (tx) => {
+      await tx.enter(group);
+      await tx.query(
+        sql`UPDATE outbox SET run_after = now(), last_error = ${reason} WHERE id = ANY(${group})`,
+      );
+    });
+  }
+}
+
+/** An error as the outbox stores it: its name and message. */
+export function describeError(error: unknown): string {
+  return Error.isError(error) ? `${error.name}: ${error.message}` : String(error);
+}
+
+/** Whether no job on any shard waits for Redis to come back. */
+export async function nothingWaitsForRedis(db: ShardDb): Promise<boolean> {
+  const rows = await db.readAll(sql<{ waits: boolean }>`
+    SELECT EXISTS (SELECT FROM outbox WHERE starts_with(last_error, ${WAITS})) AS waits`);
+  return rows.every(({ waits }) => !waits);
+}
+
 /** Removes jobs whose effect was brought about inline. */
 export async function removeJobs(db: ShardDb, ids: string[]): Promise<void> {
   for (const [shard, group] of db.router.group(ids)) {

@@ -2,7 +2,15 @@ import { hash } from "node:crypto";
 import type { ServiceBroker } from "moleculer";
 import { errorCode } from "../services/contracts/errors.ts";
 import type { Metrics } from "./metrics.ts";
-import { dueJobs, finish, lockJobs, markAttempt, type OutboxJob, outboxDepth } from "./outbox.repo.ts";
+import {
+  describeError,
+  dueJobs,
+  finish,
+  lockJobs,
+  markAttempt,
+  type OutboxJob,
+  outboxDepth,
+} from "./outbox.repo.ts";
 import { RedisDown } from "./redis/index.ts";
 import type { ShardDb } from "./shard-db/index.ts";
 
@@ -152,7 +160,7 @@ export class OutboxDrain {
       const outcome = await handler(job);
       return outcome === "done" ? { job, outcome } : { job, outcome: "continued", cursor: outcome.cursor };
     } catch (error) {
-      const message = Error.isError(error) ? error.message : String(error);
+      const message = describeError(error);
       if (error instanceof RedisDown || errorCode(error) === "UNAVAILABLE") {
         return { job, outcome: "postponed", error: message };
       }

@@ -1,6 +1,7 @@
 import type { Middleware, ServiceBroker } from "moleculer";
 import type { Env } from "../config/env.ts";
 import { Metrics } from "./metrics.ts";
+import { nothingWaitsForRedis } from "./outbox.repo.ts";
 import { RedisStore } from "./redis/index.ts";
 import { ShardDb } from "./shard-db/index.ts";
 import { requireCurrentSchema } from "./shard-db/migrate.ts";
@@ -43,6 +44,7 @@ export function resourcesMiddleware(env: Env): Middleware {
       await requireCurrentSchema(env.topology);
       await resources.db.open();
       await resources.redis?.open();
+      await resources.redis?.watch(() => nothingWaitsForRedis(resources.db));
       resources.metricsPort = await resources.metrics.listen(env.host, env.metricsPort);
       resources.metrics.onScrape(() => reportReplicas(resources));
     },

@@ -1,6 +1,7 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 import { Keys } from "./keys.ts";
 import type { Script } from "./script.ts";
+import { RedisWatch } from "./watch.ts";
 
 /** Bounds, in ms: a command's answer, a connection, how long a node that failed is left alone, a replica's word. */
 const TIMEOUTS = { command: 500, connect: 1_000, rest: 500, replicate: 250 } as const;
@@ -112,6 +113,7 @@ export class RedisStore {
   /** Whether a master here has replicas that may take its place. */
   readonly #replicated: boolean;
   readonly #restUntil = new Map<string, number>();
+  #watch: RedisWatch | undefined;
 
   constructor(url: string, prefix: string) {
     const address = parseRedisUrl(url);
@@ -128,7 +130,22 @@ export class RedisStore {
     await this.#client.connect().catch(() => {});
   }
 
+  /**
+   * Starts to watch whether what Redis holds may be shown (see RedisWatch); `clear` tells whether all changes that Redis
+   * missed while it was away have been made up for.
+   */
+  async watch(clear: () => Promise<boolean>): Promise<void> {
+    this.#watch = new RedisWatch(() => this.#pingAll(), clear);
+    await this.#watch.start();
+  }
+
+  /** Whether what Redis holds may be shown now. Where it may not, readers go to Postgres. */
+  get readable(): boolean {
+    return this.#watch?.readable ?? true;
+  }
+
   async close(): Promise<void> {
+    await this.#watch?.stop();
     this.#client.disconnect();
   }
 
@@ -181,20 +198,29 @@ export class RedisStore {
    */
   async replicated(): Promise<boolean> {
     if (!this.#replicated) return true;
-    const masters = this.#client instanceof Cluster ? this.#client.nodes("master") : [this.#client];
+    const masters = this.#masters();
     const reached = await this.#guard("", () =>
       Promise.all(masters.map((node) => node.wait(1, TIMEOUTS.replicate))),
     );
     return reached.length > 0 && reached.every((count) => count >= 1);
   }
 
+  /** Whether every master answers. */
   async ping(): Promise<boolean> {
-    try {
-      await this.#client.ping();
-      return true;
-    } catch {
-      return false;
-    }
+    return this.#pingAll().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #masters(): Redis[] {
+    return this.#client instanceof Cluster ? this.#client.nodes("master") : [this.#client];
+  }
+
+  async #pingAll(): Promise<void> {
+    const masters = this.#masters();
+    if (masters.length === 0) throw new RedisDown("no master is known");
+    await Promise.all(masters.map((master) => master.ping()));
   }
 
   async #guard<T>(key: string, work: () => Promise<T>): Promise<T> {

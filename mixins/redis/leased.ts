@@ -20,8 +20,8 @@ export interface LeasedKind {
 
 /**
  * Reads entries through Redis. A missing entry is loaded from the truth and stored under a lease (after Facebook's
- * memcache leases, NSDI 2013): an invalidation in between kills the lease, so no stale fill follows it. Without Redis
- * every entry is loaded. Ids that do not exist are absent from the result (or map to `absent`).
+ * memcache leases, NSDI 2013): an invalidation in between kills the lease, so no stale fill follows it. Without Redis,
+ * or while what it holds may not be shown, every entry is loaded. Ids that do not exist are absent from the result (or map to `absent`).
  */
 export async function readThrough(
   redis: RedisStore | undefined,
@@ -31,7 +31,7 @@ export async function readThrough(
   const found = new Map<string, string>();
   const token = randomBytes(9).toString("base64url");
   const leased = new Set<string>();
-  if (redis) {
+  if (redis?.readable) {
     const groups = redis.groups(new Set(ids), kind.keyOf, PER_SCRIPT);
     await Promise.all(
       groups.map(async (group) => {

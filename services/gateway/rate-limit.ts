@@ -38,7 +38,7 @@ export class RateLimiter {
    */
   async admit(token: TokenRef, rate: RateClass): Promise<{ payload: string; verdict?: Verdict }> {
     const redis = this.#redis;
-    if (!redis) return { payload: "" };
+    if (!redis?.readable) return { payload: "" };
     const limit = this.#limitOf(rate);
     try {
       const keys = [redis.keys.userRate(token.bucket), redis.keys.session(token.bucket, token.hash)];

@@ -1,4 +1,5 @@
 import type { Batcher } from "../../mixins/batcher.ts";
+import { retrySoon } from "../../mixins/outbox.repo.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
@@ -125,6 +126,7 @@ export class Edges {
       this.#settled.add(...jobs);
     } catch (error) {
       if (!(error instanceof RedisDown) && errorCode(error) !== "UNAVAILABLE") throw error;
+      await retrySoon(this.#db, jobs, error);
     }
   }
 

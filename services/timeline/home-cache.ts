@@ -48,6 +48,11 @@ export class HomeCache {
     this.#metrics = metrics;
   }
 
+  /** Whether what Redis holds may be shown. */
+  get readable(): boolean {
+    return this.#redis.readable;
+  }
+
   /** All lists that make up a viewer's home timeline: the home list, the viewer's own, those of pulled authors. */
   async windows(viewer: Id): Promise<Window[] | undefined> {
     const own = await this.#settle(viewer);

@@ -101,7 +101,7 @@ export class Timelines {
     showOf: (cache: HomeCache) => Show,
     fromPostgres: (ask: Ask) => Promise<Tweet[]>,
   ): Promise<Tweet[]> {
-    const cache = this.#cache;
+    const cache = this.#cache?.readable ? this.#cache : undefined;
     try {
       const windows = cache && (await windowsOf(cache));
       if (cache && windows) {
@@ -156,7 +156,8 @@ export class Timelines {
 
   async #blocked(viewer: Id, author: Id): Promise<boolean> {
     try {
-      const standing = (await this.#cache?.standing(viewer, [author]))?.get(author);
+      const cache = this.#cache?.readable ? this.#cache : undefined;
+      const standing = (await cache?.standing(viewer, [author]))?.get(author);
       if (standing) return standing.blocked;
     } catch (error) {
       if (!(error instanceof RedisDown)) throw error;

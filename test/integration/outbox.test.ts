@@ -142,7 +142,7 @@ describe("the outbox", () => {
     }, "an empty outbox");
     const dead = await deadLetters(roost.resources.db);
     expect(dead).toMatchObject([
-      { id, kind: "test", key: "poison", attempts: 10, last_error: "cannot be done" },
+      { id, kind: "test", key: "poison", attempts: 10, last_error: "Error: cannot be done" },
     ]);
   });
 });
