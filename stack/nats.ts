@@ -26,7 +26,7 @@ export async function startNats(
     command: options.program.command,
     args: ["--config", file],
     env: options.program.env,
-    output: { logFile: join(dataDir, "logs", "nats.log") },
+    logFile: join(dataDir, "logs", "nats.log"),
     signal: "SIGTERM",
     phase: PHASE.backends,
     graceMs: 5_000,

@@ -1,9 +1,9 @@
-import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { SERVICE_NAMES } from "../config/env.ts";
 import { startNode } from "../services/node.ts";
+import { readFrom, sizeOf } from "./logs.ts";
 import { PHASE } from "./processes.ts";
 import { ROOT } from "./root.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -31,6 +31,7 @@ interface ChildSpec {
 }
 
 const READY_BOUND_MS = 60_000;
+const POLL_MS = 50;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const SETTLED_AFTER_MS = 60_000;
@@ -123,48 +124,37 @@ class ServiceProcess {
   async start(): Promise<number> {
     const { name } = this;
     const logFile = join(this.#options.logDir, `${name}.log`);
+    const offset = sizeOf(logFile);
     const { child } = await this.#supervisor.spawn({
       name,
       command: process.execPath,
       args: [join(ROOT, "services", "main.ts")],
       cwd: ROOT,
       env: this.#spec.env,
-      output: "pipe",
+      logFile,
       signal: "SIGTERM",
       phase: PHASE.services,
       graceMs: 10_000,
     });
     const startedAt = Date.now();
-    const log = createWriteStream(logFile, { flags: "a", mode: 0o600 });
-    let last = "no output";
-    const ready = Promise.withResolvers<number>();
-    const bound = setTimeout(
-      () => ready.reject(new Error(`${name} is not ready after 60 s: ${last}`)),
-      READY_BOUND_MS,
-    );
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream === null) continue;
-      createInterface({ input: stream }).on("line", (line) => {
-        last = line;
-        log.write(`${line}\n`);
-        const port = metricsPortOf(line);
-        if (port !== undefined) ready.resolve(port);
-      });
-    }
-    child.once("close", (code, signal) => {
-      log.end();
-      const end = `ended with ${signal ?? `code ${code}`}`;
-      ready.reject(new Error(`${name} ${end}: ${last}`));
-      if (isReady) this.#restartLater(end, startedAt);
+    let end: string | undefined;
+    let port: number | undefined;
+    child.once("exit", (code, signal) => {
+      end = `ended with ${signal ?? `code ${code}`}`;
+      if (port !== undefined) this.#restartLater(end, startedAt);
     });
-    let isReady = false;
-    try {
-      const port = await ready.promise;
-      isReady = true;
-      return port;
-    } finally {
-      clearTimeout(bound);
+    while (port === undefined) {
+      const log = readFrom(logFile, offset);
+      port = log
+        .split("\n")
+        .map(metricsPortOf)
+        .find((each) => each !== undefined);
+      if (port !== undefined) break;
+      if (end === undefined && Date.now() - startedAt > READY_BOUND_MS) end = "is not ready after 60 s";
+      if (end !== undefined) throw new Error(`${name} ${end}: ${log.trimEnd().split("\n").at(-1)}`);
+      await sleep(POLL_MS);
     }
+    return port;
   }
 
   #restartLater(end: string, startedAt: number): void {
@@ -186,9 +176,8 @@ class ServiceProcess {
   }
 }
 
-/** The port in the one line that says that the process is ready; undefined for every other line. */
+/** The port in the one line that says that the process is ready; undefined for every other, or unfinished, line. */
 function metricsPortOf(line: string): number | undefined {
-  if (!line.startsWith('{"ready":true')) return undefined;
-  // The cast: services/main.ts writes this line.
-  return (JSON.parse(line) as { metricsPort: number }).metricsPort;
+  const [, port] = /^\{"ready":true,.*"metricsPort":(\d+).*\}$/.exec(line) ?? [];
+  return port === undefined ? undefined : Number(port);
 }

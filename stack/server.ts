@@ -1,5 +1,5 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { lastLines, readFrom, sizeOf } from "./logs.ts";
 import { isAlive, signal, stopOne, type Tracked } from "./processes.ts";
 import type { ProcessSpec, Supervisor } from "./supervisor.ts";
 
@@ -17,7 +17,6 @@ export interface ServerHandle {
 
 /** What `Server` needs beside the process itself. */
 export interface ServerSpec extends ProcessSpec {
-  output: { logFile: string };
   port: number;
   /** Whether the server answers; asked again and again until it does. */
   isReady: (pid: number) => Promise<boolean>;
@@ -27,7 +26,6 @@ export interface ServerSpec extends ProcessSpec {
 
 const READY_BOUND_MS = 60_000;
 const POLL_MS = 15;
-const LAST_LINES = 12;
 
 /** One server process that can be started, broken and restarted. */
 export class Server implements ServerHandle {
@@ -56,7 +54,7 @@ export class Server implements ServerHandle {
   async start(): Promise<void> {
     const deadline = Date.now() + READY_BOUND_MS;
     while (true) {
-      const offset = sizeOf(this.#spec.output.logFile);
+      const offset = sizeOf(this.#spec.logFile);
       const { child, tracked } = await this.#supervisor.spawn(this.#spec);
       this.#tracked = tracked;
       let failure: string | undefined;
@@ -68,12 +66,10 @@ export class Server implements ServerHandle {
         if (Date.now() > deadline) failure = `did not answer within ${READY_BOUND_MS / 1000} s`;
         else await sleep(POLL_MS);
       }
-      const log = readFrom(this.#spec.output.logFile, offset);
+      const log = readFrom(this.#spec.logFile, offset);
       if (this.#spec.retryWhen?.test(log) !== true || Date.now() > deadline) {
         await stopOne(tracked);
-        throw new Error(
-          `${this.name} ${failure}; the end of ${this.#spec.output.logFile}:\n${lastLines(log)}`,
-        );
+        throw new Error(`${this.name} ${failure}; the end of ${this.#spec.logFile}:\n${lastLines(log)}`);
       }
       await sleep(10 * POLL_MS);
     }
@@ -92,28 +88,4 @@ export class Server implements ServerHandle {
     await this.stop();
     await this.start();
   }
-}
-
-function sizeOf(file: string): number {
-  return existsSync(file) ? statSync(file).size : 0;
-}
-
-function readFrom(file: string, offset: number): string {
-  const handle = openSync(file, "r");
-  try {
-    const bytes = Buffer.alloc(Math.max(0, fstatSync(handle).size - offset));
-    readSync(handle, bytes, 0, bytes.length, offset);
-    return bytes.toString("utf8");
-  } finally {
-    closeSync(handle);
-  }
-}
-
-function lastLines(text: string): string {
-  return text
-    .trimEnd()
-    .split("\n")
-    .slice(-LAST_LINES)
-    .map((line) => `  ${line}`)
-    .join("\n");
 }

@@ -10,8 +10,8 @@ export interface ProcessSpec {
   name: string;
   command: string;
   args: string[];
-  /** The file that its output is appended to, or "pipe": the caller reads it. */
-  output: { logFile: string } | "pipe";
+  /** The file that its output is appended to: a pipe would break, and stop it from ending well, when we are killed. */
+  logFile: string;
   cwd?: string;
   env?: NodeJS.ProcessEnv;
   uid?: number;
@@ -66,16 +66,16 @@ export class Supervisor {
   async spawn(spec: ProcessSpec): Promise<{ child: ChildProcess; tracked: Tracked }> {
     if (this.#stopped !== undefined)
       throw new Error(`${spec.name}: not started, everything is being stopped`);
-    const log = spec.output === "pipe" ? undefined : openSync(spec.output.logFile, "a", 0o600);
+    const log = openSync(spec.logFile, "a", 0o600);
     const child = spawn(spec.command, spec.args, {
       cwd: spec.cwd,
       env: spec.env ?? process.env,
       uid: spec.uid,
       gid: spec.gid,
       detached: true,
-      stdio: ["ignore", log ?? "pipe", log ?? "pipe"],
+      stdio: ["ignore", log, log],
     });
-    if (log !== undefined) closeSync(log);
+    closeSync(log);
     if (child.pid === undefined) {
       const [error] = await once(child, "error");
       throw new Error(`${spec.name}: ${spec.command} does not start: ${(error as Error).message}`);

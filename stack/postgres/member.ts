@@ -116,7 +116,7 @@ export function serverOf(
     name: options.name,
     ...identity.command(join(identity.binaries, "bin", "postgres"), ["-D", member.directory]),
     port: member.port,
-    output: { logFile: join(options.logDir, `${options.name}.log`) },
+    logFile: join(options.logDir, `${options.name}.log`),
     // SIGINT is Postgres' fast shutdown: clients are cut off, everything is written.
     signal: "SIGINT",
     phase: options.standby ? PHASE.postgresStandby : PHASE.backends,

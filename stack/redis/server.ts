@@ -88,7 +88,7 @@ function serverOf(
     args: [file, ...options.args],
     env: context.program.env,
     cwd: directory,
-    output: { logFile: join(context.dataDir, "logs", `${name}.log`) },
+    logFile: join(context.dataDir, "logs", `${name}.log`),
     signal: "SIGTERM",
     phase: options.phase,
     graceMs: 5_000,
