@@ -35,6 +35,7 @@ Servers that run already are used instead of own ones: TOPOLOGY_FILE, REDIS_URL,
 Further environment variables:
   ROOST_NO_REDIS=1, ROOST_NO_NATS=1  run without Redis, without NATS
   ROOST_NO_DOWNLOAD=1                fetch no server programs from the Debian archive
+  ROOST_NO_INSTALLED=1               use no server programs from the PATH
   ROOST_NO_UNSHARE=1                 as root, run Postgres as another uid, not in a user namespace
   ROOST_CACHE=DIR                    where fetched programs are kept (default .cache/)
 `;
