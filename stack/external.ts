@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import { connect } from "nats";
 import { Client } from "pg";
 import { readTopologyFile } from "../config/topology.ts";
-import { parseRedisUrl } from "../mixins/redis/index.ts";
+import { parseRedisUrl } from "../mixins/redis/address.ts";
 import type { ExternalServers } from "./types.ts";
 
 const BOUND_MS = 5_000;

@@ -1,10 +1,13 @@
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
+import { parseRedisUrl, type RedisAddress } from "./address.ts";
 import { Keys } from "./keys.ts";
+import { ReplicationBarrier } from "./replication.ts";
 import type { Script } from "./script.ts";
+import { masterInCharge } from "./sentinel.ts";
 import { RedisWatch } from "./watch.ts";
 
-/** Bounds, in ms: a command's answer, a connection, how long a node that failed is left alone, a replica's word. */
-const TIMEOUTS = { command: 500, connect: 1_000, rest: 500, replicate: 250 } as const;
+/** Bounds, in ms: a command's answer, a connection, how long a node that failed is left alone. */
+const TIMEOUTS = { command: 500, connect: 1_000, rest: 500 } as const;
 
 /** Redis cannot be reached, or not in time. Whoever catches it goes on without Redis. */
 export class RedisDown extends Error {
@@ -13,55 +16,6 @@ export class RedisDown extends Error {
 
 /** Answers that mean "not now" rather than "wrong". */
 const TRANSIENT = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED)/;
-
-export interface RedisAddress {
-  kind: "standalone" | "sentinel" | "cluster";
-  nodes: { host: string; port: number }[];
-  username?: string;
-  password?: string;
-  db?: number;
-  tls: boolean;
-  /** Sentinel's name of the master. */
-  name?: string;
-}
-
-/**
- * Understands `redis://…`, a comma list of them for a cluster, and `redis+sentinel://[:password@]h1:p,h2:p/name`;
- * `rediss` for TLS. Throws where it is none of these.
- */
-export function parseRedisUrl(url: string): RedisAddress {
-  const sentinel = /^(rediss?)\+sentinel:\/\/(?:([^@/]*)@)?([^/]+)\/([^/?]+)$/.exec(url);
-  if (sentinel) {
-    const [, scheme, userinfo = "", hosts = "", name] = sentinel;
-    const [username, password] = userinfo.includes(":") ? userinfo.split(":") : [undefined, userinfo];
-    return {
-      kind: "sentinel",
-      nodes: hosts.split(",").map((host) => hostPort(`redis://${host}`, 26_379)),
-      username: username ? decodeURIComponent(username) : undefined,
-      password: password ? decodeURIComponent(password) : undefined,
-      tls: scheme === "rediss",
-      name,
-    };
-  }
-  const [first, ...rest] = url
-    .split(",")
-    .map((part) => new URL(part.includes("://") ? part : `redis://${part}`));
-  if (!first || !/^rediss?:$/.test(first.protocol))
-    throw new Error("expected redis://, rediss:// or redis+sentinel://");
-  return {
-    kind: rest.length > 0 ? "cluster" : "standalone",
-    nodes: [first, ...rest].map(({ href }) => hostPort(href, 6_379)),
-    username: decodeURIComponent(first.username) || undefined,
-    password: decodeURIComponent(first.password) || undefined,
-    db: Number(first.pathname.slice(1)) || undefined,
-    tls: first.protocol === "rediss:",
-  };
-}
-
-function hostPort(href: string, fallback: number): { host: string; port: number } {
-  const { hostname, port } = new URL(href);
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || fallback };
-}
 
 function connect(address: RedisAddress): Redis | Cluster {
   const common: RedisOptions = {
@@ -110,8 +64,9 @@ export class RedisStore {
   readonly keys: Keys;
   readonly clustered: boolean;
   readonly #client: Redis | Cluster;
-  /** Whether a master here has replicas that may take its place. */
-  readonly #replicated: boolean;
+  readonly #address: RedisAddress;
+  /** undefined: no master here has a replica that may take its place. */
+  readonly #barrier: ReplicationBarrier | undefined;
   readonly #restUntil = new Map<string, number>();
   #watch: RedisWatch | undefined;
 
@@ -119,8 +74,15 @@ export class RedisStore {
     const address = parseRedisUrl(url);
     this.keys = new Keys(prefix);
     this.clustered = address.kind === "cluster";
-    this.#replicated = address.kind !== "standalone";
+    this.#address = address;
     this.#client = connect(address);
+    this.#barrier =
+      address.kind === "standalone"
+        ? undefined
+        : new ReplicationBarrier(
+            () => this.#masters(),
+            () => this.#inCharge(),
+          );
     // Every command reports its own failure; the connection comes back by itself.
     this.#client.on("error", () => {});
   }
@@ -193,16 +155,12 @@ export class RedisStore {
   }
 
   /**
-   * Whether everything that this connection wrote so far has reached a replica of each master, so that a failover
-   * cannot lose it. True at once where there are no replicas by design.
+   * Whether a failover could not lose what this connection has written so far (see ReplicationBarrier). True at once
+   * where there are no replicas by design. Throws RedisDown.
    */
   async replicated(): Promise<boolean> {
-    if (!this.#replicated) return true;
-    const masters = this.#masters();
-    const reached = await this.#guard("", () =>
-      Promise.all(masters.map((node) => node.wait(1, TIMEOUTS.replicate))),
-    );
-    return reached.length > 0 && reached.every((count) => count >= 1);
+    const barrier = this.#barrier;
+    return barrier ? this.#guard("", () => barrier.reached()) : true;
   }
 
   /** Whether every master answers. */
@@ -215,6 +173,14 @@ export class RedisStore {
 
   #masters(): Redis[] {
     return this.#client instanceof Cluster ? this.#client.nodes("master") : [this.#client];
+  }
+
+  /** Whether the masters that this process writes to are those that the others know, too. */
+  async #inCharge(): Promise<boolean> {
+    if (this.#client instanceof Redis) return masterInCharge(this.#address, this.#client);
+    // A master that the majority does not see any more says so of the cluster.
+    const states = await Promise.all(this.#client.nodes("master").map((node) => node.cluster("INFO")));
+    return states.length > 0 && states.every((state) => /cluster_state:ok/.test(state));
   }
 
   async #pingAll(): Promise<void> {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readEnv } from "../../config/env.ts";
-import { parseRedisUrl } from "../../mixins/redis/index.ts";
+import { parseRedisUrl } from "../../mixins/redis/address.ts";
 
 describe("the environment", () => {
   const folder = mkdtempSync(join(tmpdir(), "roost-env-"));
