@@ -1,21 +1,40 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker, ServiceSchema } from "moleculer";
-import ApiGateway, { type ApiSettingsSchema, type IncomingRequest } from "moleculer-web";
+import ApiGateway, { type ApiSettingsSchema } from "moleculer-web";
 import { resourcesOf } from "../../mixins/resources.ts";
 import type { Ctx } from "../contracts/context.ts";
 import { Admission } from "./auth.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { Health } from "./health.ts";
+import { Health, healthEndpoints } from "./health.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import { HttpServer } from "./http-server.ts";
 import { describe, type ResourceType } from "./problem.ts";
 import { RateLimiter } from "./rate-limit.ts";
 import { sendJson } from "./reply.ts";
-import { type Routed, Router } from "./router.ts";
+import { type Match, type Routed, Router } from "./router.ts";
 import { endpoints } from "./routes.ts";
 
-/** A handler of moleculer-web: `next` is for errors, the response ends the request. */
-type Handler = (request: IncomingRequest, response: ServerResponse, next: (error: unknown) => void) => void;
+/** A request on its way through moleculer-web. */
+interface Request extends IncomingMessage {
+  /** What parseQueryString left of the URL. */
+  query: string;
+  $alias?: Alias;
+}
+
+/** What resolveAlias answers: an endpoint, with what moleculer-web looks for in an alias. */
+class Alias implements Routed {
+  readonly method: string;
+  readonly fullPath: string;
+  readonly endpoint: Endpoint;
+  readonly route: { path: string };
+
+  constructor(endpoint: Endpoint, route: { path: string }) {
+    this.method = endpoint.method;
+    this.fullPath = `/${endpoint.path}`;
+    this.endpoint = endpoint;
+    this.route = route;
+  }
+}
 
 const ports = new WeakMap<ServiceBroker, number>();
 
@@ -29,42 +48,26 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
   const resources = resourcesOf(broker);
   const { env, redis } = resources;
   const admission = new Admission(new RateLimiter(redis, env.rateLimitFactor), env.trustedProxies);
-  const health = new Health(broker, resources);
   const metrics = new HttpMetrics(resources.metrics);
-  let server: HttpServer;
-  let router: Router<Routed>;
-
+  const route = {
+    path: "/",
+    mappingPolicy: "restrict",
+    bodyParsers: false,
+    etag: false,
+    logging: false,
+  } as const;
+  const routes = [...healthEndpoints(new Health(broker, resources)), ...endpoints];
+  const router = new Router(routes.map((endpoint) => new Alias(endpoint, route)));
+  const server = new HttpServer();
   const settings: ApiSettingsSchema = {
-    // The server is made here (see HttpServer).
+    // The server is HttpServer's.
     server: false,
     logRequest: null,
     logRequestParams: null,
     logResponse: null,
     logRouteRegistration: null,
     optimizeOrder: false,
-    routes: [
-      {
-        path: "/",
-        mappingPolicy: "restrict",
-        mergeParams: false,
-        bodyParsers: false,
-        etag: false,
-        logging: false,
-        aliases: {
-          "GET health/live": answer(async () => [200, { status: "live" }]),
-          "GET health/ready": answer(async () => {
-            const readiness = await health.readiness();
-            return [readiness.status === "unavailable" ? 503 : 200, readiness];
-          }),
-          ...Object.fromEntries(
-            endpoints.map((endpoint) => [
-              `${endpoint.method} ${endpoint.path}`,
-              serving(endpoint, admission),
-            ]),
-          ),
-        },
-      },
-    ],
+    routes: [{ ...route }],
   };
 
   return {
@@ -84,12 +87,27 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
       /** Leaves the query to the endpoint, which knows what may be in it. */
       parseQueryString({ url = "/" }: IncomingMessage) {
         const at = url.indexOf("?");
-        return at < 0
-          ? { url, query: { raw: "" } }
-          : { url: url.slice(0, at), query: { raw: url.slice(at + 1) } };
+        return at < 0 ? { url, query: "" } : { url: url.slice(0, at), query: url.slice(at + 1) };
       },
 
-      errorHandler(request: IncomingMessage, response: ServerResponse, error: unknown) {
+      /** Instead of merging parameters and looking for an action of their name. Resolves once the reply is written. */
+      async routeHandler(
+        ctx: Ctx,
+        _route: unknown,
+        request: Request,
+        response: ServerResponse,
+        found: Match<Alias>,
+      ) {
+        request.$alias = found.alias;
+        const { params } = found;
+        await found.alias.endpoint.serve(
+          { ctx, request, response, params, rawQuery: request.query },
+          admission,
+        );
+        return true;
+      },
+
+      errorHandler(request: Request, response: ServerResponse, error: unknown) {
         const { problem, headers, unexpected } = describe(error, resourceOf(request));
         if (unexpected) this.logger.error(`${request.method} failed`, error);
         sendJson(response, problem.status, problem, headers, "application/problem+json; charset=utf-8");
@@ -97,11 +115,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
     },
 
     created() {
-      const aliases: Routed[] = this.aliases;
-      // moleculer-web formats the alias for a debug line on every request.
-      for (const alias of aliases) alias.toString = () => alias.fullPath;
-      router = new Router(aliases);
-      server = new HttpServer((request, response) => {
+      server.serve((request, response) => {
         disarm(request);
         metrics.watch(response, request.method ?? "", () => routeOf(request));
         void this.httpHandler(request, response);
@@ -116,7 +130,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
     },
 
     async stopped() {
-      await server?.close();
+      await server.close();
     },
   };
 }
@@ -131,27 +145,12 @@ function disarm({ headers }: IncomingMessage): void {
   delete headers["x-correlation-id"];
 }
 
-function serving(endpoint: Endpoint, admission: Admission): Handler {
-  return (request, response, next) => {
-    const { params, query } = request.$params; // of resolveAlias and parseQueryString
-    // Moleculer's context knows nothing of the ActionMap.
-    const ctx = request.$ctx as unknown as Ctx;
-    endpoint.serve({ ctx, request, response, params, rawQuery: query.raw }, admission).catch(next);
-  };
-}
-
-function answer(work: () => Promise<[status: number, body: object]>): Handler {
-  return (_request, response, next) => {
-    work().then(([status, body]) => sendJson(response, status, body), next);
-  };
-}
-
 /** The template of the route that a request was taken to. */
-function routeOf(request: IncomingMessage & { $alias?: Routed }): string | undefined {
+function routeOf(request: IncomingMessage & { $alias?: Alias }): string | undefined {
   return request.$alias?.fullPath;
 }
 
 /** What a request is about, by its path. */
-function resourceOf(request: IncomingMessage): ResourceType {
+function resourceOf(request: Request): ResourceType {
   return routeOf(request)?.startsWith("/2/tweets") ? "tweet" : "user";
 }

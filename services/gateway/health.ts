@@ -1,6 +1,8 @@
 import type { ServiceBroker } from "moleculer";
 import type { Resources } from "../../mixins/resources.ts";
 import type { ActionName } from "../contracts/actions.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { sendJson } from "./reply.ts";
 
 export interface Readiness {
   status: "ready" | "degraded" | "unavailable";
@@ -63,3 +65,24 @@ export class Health {
 }
 
 const up = (ok: boolean): "up" | "down" => (ok ? "up" : "down");
+
+/** `health/live`: this process answers. `health/ready`: what it needs does, too; 503 where it does not. */
+export function healthEndpoints(health: Health): Endpoint[] {
+  return [
+    {
+      method: "GET",
+      path: "health/live",
+      async serve({ response }) {
+        sendJson(response, 200, { status: "live" });
+      },
+    },
+    {
+      method: "GET",
+      path: "health/ready",
+      async serve({ response }) {
+        const readiness = await health.readiness();
+        sendJson(response, readiness.status === "unavailable" ? 503 : 200, readiness);
+      },
+    },
+  ];
+}

@@ -17,18 +17,22 @@ export interface ListenOptions {
 export class HttpServer {
   readonly #server: Server;
 
-  constructor(serve: (request: IncomingMessage, response: ServerResponse) => void) {
+  constructor() {
     this.#server = createServer({
       headersTimeout: TIMEOUTS.headers,
       requestTimeout: TIMEOUTS.request,
       keepAliveTimeout: TIMEOUTS.keepAlive,
     });
+    this.#server.on("clientError", refuse);
+  }
+
+  /** Says who answers requests. */
+  serve(listener: (request: IncomingMessage, response: ServerResponse) => void): void {
     this.#server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       // A connection that is being served while we stop is not kept for another request.
       if (!this.#server.listening) response.shouldKeepAlive = false;
-      serve(request, response);
+      listener(request, response);
     });
-    this.#server.on("clientError", refuse);
   }
 
   /** Resolves with the port. Rejects where it cannot be had. */
