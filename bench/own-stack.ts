@@ -1,9 +1,8 @@
 import { once } from "node:events";
-import { createWriteStream, mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readTopologyFile } from "../config/topology.ts";
 import { migrate } from "../mixins/shard-db/migrate.ts";
@@ -56,15 +55,16 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
     await migrate(readTopologyFile(stack.topologyFile));
     options.onProgress("starting the services");
     const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
     if (options.split || options.workers > 1) {
       // startNodes hands this environment on to the services.
       Object.assign(process.env, ENVIRONMENT);
       nodes = await startNodes(stack, { ...options, port, logDir });
+      await untilReady(url, options.signal);
     } else {
-      await startAllInOne(stack, port, logDir);
+      const { ended } = await startAllInOne(stack, port, logDir);
+      await Promise.race([untilReady(url, options.signal), ended]);
     }
-    const url = `http://127.0.0.1:${port}`;
-    await untilReady(url, options.signal);
     return { url, topologyFile: stack.topologyFile, redisUrl: stack.redisUrl, stop };
   } catch (error) {
     await stop();
@@ -74,8 +74,9 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
 
 const ENVIRONMENT = { RATE_LIMIT_FACTOR: "0", LOG_LEVEL: "warn" };
 
-/** All five services in one child process; resolves once it says that it is ready. */
-async function startAllInOne(stack: Stack, port: number, logDir: string): Promise<void> {
+/** Starts all five services in one child process. The promise inside rejects when that ends. */
+async function startAllInOne(stack: Stack, port: number, logDir: string): Promise<{ ended: Promise<never> }> {
+  const logFile = join(logDir, "services.log");
   const { child } = await stack.supervisor.spawn({
     name: "services",
     command: process.execPath,
@@ -90,27 +91,18 @@ async function startAllInOne(stack: Stack, port: number, logDir: string): Promis
       NATS_URL: stack.natsUrl,
       SERVICES: undefined,
     },
-    output: "pipe",
+    logFile,
     signal: "SIGTERM",
     phase: PHASE.services,
     graceMs: 10_000,
   });
-  const ready = Promise.withResolvers<void>();
-  const log = createWriteStream(join(logDir, "services.log"), { flags: "a", mode: 0o600 });
-  let last = "no output";
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream === null) continue;
-    createInterface({ input: stream }).on("line", (line) => {
-      last = line;
-      log.write(`${line}\n`);
-      if (line.startsWith('{"ready":true')) ready.resolve();
-    });
-  }
-  child.once("close", () => {
-    log.end();
-    ready.reject(new Error(`the services ended: ${last}`));
+  const ended = once(child, "exit").then(() => {
+    const last = readFileSync(logFile, "utf8").trimEnd().split("\n").at(-1);
+    throw new Error(`the services ended: ${last}`);
   });
-  await ready.promise;
+  // Once they are ready, their end is either wanted or shows in every request.
+  ended.catch(() => {});
+  return { ended };
 }
 
 async function freePort(): Promise<number> {
