@@ -60,7 +60,7 @@ export class Health {
   }
 
   #isServed(action: ActionName): boolean {
-    return !(this.#broker.findNextActionEndpoint(action) instanceof Error);
+    return this.#broker.registry.actions.isAvailable(action);
   }
 }
 

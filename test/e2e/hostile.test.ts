@@ -1,8 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { type Dispatcher, request } from "undici";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
-import { Roost } from "../support/roost.ts";
+import { eventually, Roost } from "../support/roost.ts";
+import { serverUrl } from "../support/servers.ts";
 
 /** Whatever is sent: a 4xx problem that names the field, never a 500, and nothing is changed by it. */
 interface Hostile {
@@ -66,24 +68,6 @@ async function everything(): Promise<string> {
       UNION ALL SELECT 'dead' || d::text FROM dead_letters d) everything`);
   return rows.map(({ stored }) => stored).join("\n");
 }
-
-beforeAll(async () => {
-  roost = await Roost.start({ shards: 2, services: ["user", "graph", "tweet", "timeline", "gateway"] });
-  url = `http://127.0.0.1:${gatewayPort(roost.broker)}`;
-  [me, other] = [await signUp("mallory"), await signUp("victim")];
-  const gone = await signUp("gone");
-  expired = gone.token;
-  await roost.resources.db.write(
-    gone,
-    sql`UPDATE sessions SET access_expires = now() - interval '1s' WHERE user_id = ${gone.id}`,
-  );
-  await post(`/2/users/${other.id}/following`, { target_user_id: me.id }, other.token);
-  const { data } = await post("/2/tweets", { text: "mine, not yours" }, other.token);
-  theirTweet = Object(data).id;
-  await roost.settle();
-  before = await everything();
-});
-afterAll(() => roost.stop());
 
 const long = "x".repeat(65 * 1024);
 const follow = () => `/2/users/${me.id}/following`;
@@ -236,48 +220,81 @@ async function send({ method, path, body, headers, token = "mine" }: Hostile) {
 
 it(`covers more than 40 requests (${table.length})`, () => expect(table.length).toBeGreaterThan(40));
 
-it.each(table.map((hostile) => [hostile.what, hostile] as const))("%s", async (_, hostile) => {
-  const { status, type, problem } = await send(hostile);
-  expect({ status, problem }).toMatchObject({ status: hostile.status });
-  expect(type).toMatch(/^application\/problem\+json/);
-  expect(problem).toMatchObject({
-    status,
-    title: expect.any(String),
-    type: expect.any(String),
-    detail: expect.any(String),
+describe.each([
+  ["in one process", ["user", "graph", "tweet", "timeline", "gateway"]],
+  ["with the gateway behind NATS", ["user", "graph", "tweet", "timeline"]],
+] as const)("%s", (_, services) => {
+  beforeAll(async () => {
+    const split = { NATS_URL: serverUrl("NATS"), NAMESPACE: `hostile-${randomUUID()}` };
+    const isWhole = services.length === 5;
+    roost = await Roost.start({ shards: 2, services: [...services], env: isWhole ? {} : split });
+    const { broker } = isWhole ? roost : await roost.addNode({ SERVICES: "gateway" });
+    url = `http://127.0.0.1:${gatewayPort(broker)}`;
+    await eventually(
+      async () => (await request(`${url}/health/ready`)).statusCode === 200,
+      "the gateway is ready",
+    );
+    [me, other] = [await signUp("mallory"), await signUp("victim")];
+    const gone = await signUp("gone");
+    expired = gone.token;
+    await roost.resources.db.write(
+      gone,
+      sql`UPDATE sessions SET access_expires = now() - interval '1s' WHERE user_id = ${gone.id}`,
+    );
+    await post(`/2/users/${other.id}/following`, { target_user_id: me.id }, other.token);
+    const { data } = await post("/2/tweets", { text: "mine, not yours" }, other.token);
+    theirTweet = Object(data).id;
+    await roost.settle();
+    before = await everything();
   });
-  if (hostile.field !== undefined) {
-    const errors: { parameters: object }[] = problem.errors;
-    expect(errors.flatMap(({ parameters }) => Object.keys(parameters))).toContain(hostile.field);
-  }
-  expect(JSON.stringify(problem)).not.toMatch(/node_modules|\.ts:|SELECT|pg_|correct horse/);
-});
+  afterAll(() => roost.stop());
 
-it.each([
-  ["no HTTP at all", "hello\r\n\r\n"],
-  ["a header with a line break smuggled in", "GET /health/live HTTP/1.1\r\nhost: a\r\nx: a\nb: c\r\n\r\n"],
-  ["two lengths", "POST /auth/login HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}"],
-  [
-    "a length and chunks",
-    "POST /auth/login HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-  ],
-  ["64 KB of headers", `GET /health/live HTTP/1.1\r\nhost: a\r\n${"x: y\r\n".repeat(11_000)}\r\n`],
-])("on the wire: %s", async (_, bytes) => {
-  const answer = await new Promise<string>((resolve, reject) => {
-    const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(bytes));
-    let text = "";
-    socket.on("data", (chunk) => {
-      text += chunk;
+  it.each(table.map((hostile) => [hostile.what, hostile] as const))("%s", async (_, hostile) => {
+    const { status, type, problem } = await send(hostile);
+    expect({ status, problem }).toMatchObject({ status: hostile.status });
+    expect(type).toMatch(/^application\/problem\+json/);
+    expect(problem).toMatchObject({
+      status,
+      title: expect.any(String),
+      type: expect.any(String),
+      detail: expect.any(String),
     });
-    socket.once("close", () => resolve(text)).once("error", reject);
+    if (hostile.field !== undefined) {
+      const errors: { parameters: object }[] = problem.errors;
+      expect(errors.flatMap(({ parameters }) => Object.keys(parameters))).toContain(hostile.field);
+    }
+    expect(JSON.stringify(problem)).not.toMatch(/node_modules|\.ts:|SELECT|pg_|correct horse/);
   });
-  expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
-  expect(answer).toContain("application/problem+json");
-});
 
-it("has changed nothing", async () => {
-  await roost.settle();
-  expect(await everything()).toBe(before);
-  const { status } = await send({ what: "still signed in", path: "/2/users/me", status: 200 });
-  expect(status).toBe(200);
+  it.each([
+    ["no HTTP at all", "hello\r\n\r\n"],
+    ["a header with a line break smuggled in", "GET /health/live HTTP/1.1\r\nhost: a\r\nx: a\nb: c\r\n\r\n"],
+    [
+      "two lengths",
+      "POST /auth/login HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
+    ],
+    [
+      "a length and chunks",
+      "POST /auth/login HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ["64 KB of headers", `GET /health/live HTTP/1.1\r\nhost: a\r\n${"x: y\r\n".repeat(11_000)}\r\n`],
+  ])("on the wire: %s", async (_, bytes) => {
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.write(bytes));
+      let text = "";
+      socket.on("data", (chunk) => {
+        text += chunk;
+      });
+      socket.once("close", () => resolve(text)).once("error", reject);
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(answer).toContain("application/problem+json");
+  });
+
+  it("has changed nothing", async () => {
+    await roost.settle();
+    expect(await everything()).toBe(before);
+    const { status } = await send({ what: "still signed in", path: "/2/users/me", status: 200 });
+    expect(status).toBe(200);
+  });
 });
