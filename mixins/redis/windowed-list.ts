@@ -11,27 +11,42 @@ const READ = lua("window-read-n");
 
 const { keep, slack, maxAgeMs } = limits.homeList;
 
-/** A list as it was read: every entry with an id above `floor` is among `ids`; order and repeats are not given. */
+/** A list, or a slice of one, as it was read: every entry with an id above `floor` is among `ids`, newest first. */
 export interface Window {
   ids: string[];
-  /** "0": the list is complete down to the first entry ever. */
+  /** "0": complete down to the first entry ever. */
   floor: string;
+  /** The floor is only that of the slice: there is more below it in the list. */
+  cut: boolean;
 }
 
-/** What a build found: the newest entries, complete above `floor`. */
-export type Built = Window;
+/** Which part of a list to read: what is older than `before`, at most `count` entries. */
+export interface Slice {
+  before?: string;
+  count: number;
+}
 
-/** Reads lists; one that is missing or being built is undefined. Throws RedisDown. */
-export async function readWindows(redis: RedisStore, keys: string[]): Promise<Map<string, Window>> {
+/** What a build found: the newest entries, newest first, each once, complete above `floor`. */
+export type Built = Omit<Window, "cut">;
+
+/** More than any list holds. */
+export const WHOLE = keep + slack + 1;
+
+/** Reads lists; one that is missing or being built is left out. Throws RedisDown. */
+export async function readWindows(
+  redis: RedisStore,
+  keys: string[],
+  slice: Slice,
+): Promise<Map<string, Window>> {
   const found = new Map<string, Window>();
   await Promise.all(
     redis
       .groups(keys, (key) => key, limits.pushesPerScript)
       .map(async (group) => {
-        const answers = await redis.run(READ, group);
+        const answers = await redis.run(READ, group, [slice.before ?? "", slice.count]);
         if (!Array.isArray(answers)) return;
         for (const [i, key] of group.entries()) {
-          const window = parseWindow(answers[2 * i], answers[2 * i + 1]);
+          const window = parseWindow(answers.slice(3 * i, 3 * i + 3));
           if (window) found.set(key, window);
         }
       }),
@@ -39,10 +54,10 @@ export async function readWindows(redis: RedisStore, keys: string[]): Promise<Ma
   return found;
 }
 
-/** Understands the two elements by which the scripts report a list. */
-export function parseWindow(floor: unknown, ids: unknown): Window | undefined {
+/** Understands the three elements by which the scripts report a list. */
+export function parseWindow([floor, cut, ids]: unknown[]): Window | undefined {
   if (typeof floor !== "string" || floor === "" || typeof ids !== "string") return undefined;
-  return { floor, ids: ids === "" ? [] : ids.split(",") };
+  return { floor, cut: cut === "1", ids: ids === "" ? [] : ids.split(",") };
 }
 
 /** Offers an id to many lists: those that are stored or being built take it. Throws RedisDown. */

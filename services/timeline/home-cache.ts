@@ -3,7 +3,13 @@ import type { Metrics } from "../../mixins/metrics.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
 import { fillSets } from "../../mixins/redis/marked-set.ts";
 import { Script } from "../../mixins/redis/script.ts";
-import { buildWindow, parseWindow, readWindows, type Window } from "../../mixins/redis/windowed-list.ts";
+import {
+  buildWindow,
+  parseWindow,
+  readWindows,
+  type Slice,
+  type Window,
+} from "../../mixins/redis/windowed-list.ts";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
@@ -53,20 +59,22 @@ export class HomeCache {
     return this.#redis.readable;
   }
 
-  /** All lists that make up a viewer's home timeline: the home list, the viewer's own, those of pulled authors. */
-  async windows(viewer: Id): Promise<Window[] | undefined> {
-    const own = await this.#settle(viewer);
+  /** A slice of all lists that make up a viewer's home timeline: the home list, their own, those of pulled authors. */
+  async windows(viewer: Id, slice: Slice): Promise<Window[] | undefined> {
+    const own = await this.#settle(viewer, slice);
     if (!own?.home || !own.own) return undefined;
-    const pulled = await this.authorWindows(own.pulled);
+    const pulled = await this.authorWindows(own.pulled, slice);
     return pulled && [own.home, own.own, ...pulled];
   }
 
-  /** Authors' own lists, in the order asked for. */
-  async authorWindows(authors: readonly Id[]): Promise<Window[] | undefined> {
+  /** A slice of authors' own lists, in the order asked for. */
+  async authorWindows(authors: readonly Id[], slice: Slice): Promise<Window[] | undefined> {
     const keyOf = (author: Id) => this.#redis.keys.author(author);
     for (let look = 0; look < LOOKS; look++) {
       const found =
-        authors.length > 0 ? await readWindows(this.#redis, authors.map(keyOf)) : new Map<string, Window>();
+        authors.length > 0
+          ? await readWindows(this.#redis, authors.map(keyOf), slice)
+          : new Map<string, Window>();
       const missing = authors.filter((author) => !found.has(keyOf(author)));
       if (missing.length === 0) return authors.flatMap((author) => found.get(keyOf(author)) ?? []);
       const states = await Promise.all(
@@ -92,32 +100,32 @@ export class HomeCache {
     return undefined;
   }
 
-  async #settle(viewer: Id): Promise<Own | undefined> {
+  async #settle(viewer: Id, slice: Slice): Promise<Own | undefined> {
     for (let look = 0; look < LOOKS; look++) {
-      const own = await this.#read(viewer);
+      const own = await this.#read(viewer, slice);
       if (own.home && own.own && own.stored === "1111") return own;
       if (!(await this.#build(viewer, own))) await sleep(PAUSE_MS);
     }
     return undefined;
   }
 
-  async #read(viewer: Id): Promise<Own> {
+  async #read(viewer: Id, slice: Slice): Promise<Own> {
     const { keys } = this.#redis;
-    const answer = await this.#redis.run(READ_HOME, [
+    const lists = [
       keys.home(viewer),
       keys.author(viewer),
       keys.following(viewer),
       keys.blocked(viewer),
       keys.muted(viewer),
       keys.pulled(partitionOf(viewer)),
-    ]);
-    const [homeFloor, homeIds, ownFloor, ownIds, stored, pulled]: unknown[] = Array.isArray(answer)
-      ? answer
-      : [];
+    ];
+    const answer = await this.#redis.run(READ_HOME, lists, [slice.before ?? "", slice.count]);
+    const parts: unknown[] = Array.isArray(answer) ? answer : [];
+    const pulled = parts[7];
     return {
-      home: parseWindow(homeFloor, homeIds),
-      own: parseWindow(ownFloor, ownIds),
-      stored: String(stored),
+      home: parseWindow(parts.slice(0, 3)),
+      own: parseWindow(parts.slice(3, 6)),
+      stored: String(parts[6]),
       pulled: typeof pulled === "string" && pulled !== "" ? pulled.split(",") : [],
     };
   }

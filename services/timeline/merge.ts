@@ -13,6 +13,8 @@ export interface Candidates {
   /** Newest first, each once; every entry of every list with an id above `floor` is here. */
   ids: Id[];
   floor: Id;
+  /** The lists have more below the floor; otherwise only Postgres has. */
+  cut: boolean;
 }
 
 const older = (a: Id, b: Id): boolean => newestFirst(a, b) > 0;
@@ -30,7 +32,8 @@ export function mergeWindows(windows: readonly Window[], range: Range = {}): Can
   const kept = windows.flatMap(({ ids }) =>
     ids.filter((id) => older(lowest, id) && (!before || older(id, before))),
   );
-  return { ids: [...new Set(kept)].sort(newestFirst), floor };
+  const lowestWindows = windows.filter((window) => window.floor === floor);
+  return { ids: [...new Set(kept)].sort(newestFirst), floor, cut: lowestWindows.every(({ cut }) => cut) };
 }
 
 /** The tighter of two ranges. */

@@ -1,6 +1,6 @@
 import type { Metrics } from "../../mixins/metrics.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
-import type { Window } from "../../mixins/redis/windowed-list.ts";
+import { type Slice, WHOLE, type Window } from "../../mixins/redis/windowed-list.ts";
 import { idAfter, newestFirst } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id, TimelinePage, TimelineQuery, Tweet } from "../contracts/actions.ts";
@@ -49,7 +49,7 @@ export class Timelines {
     return this.#page(query, (ask) =>
       this.#withCache(
         ask,
-        (cache) => cache.windows(viewer),
+        (cache, slice) => cache.windows(viewer, slice),
         (cache) => (ids) => this.#showHome(cache, viewer, ids),
         (rest) => this.#homeFromPostgres(viewer, rest),
       ),
@@ -63,7 +63,7 @@ export class Timelines {
     const page = await this.#page(query, (ask) =>
       this.#withCache(
         ask,
-        (cache) => cache.authorWindows([author]),
+        (cache, slice) => cache.authorWindows([author], slice),
         () => (ids) => this.#showAlive(ids),
         ({ range, limit, nextNewer }) => tweetsOf(this.#db, [author], range, limit, nextNewer),
       ),
@@ -97,16 +97,17 @@ export class Timelines {
   /** Skeleton and hydration through Redis as far as the lists reach, through Postgres beyond them and without Redis. */
   async #withCache(
     ask: Ask,
-    windowsOf: (cache: HomeCache) => Promise<Window[] | undefined>,
+    windowsOf: (cache: HomeCache, slice: Slice) => Promise<Window[] | undefined>,
     showOf: (cache: HomeCache) => Show,
     fromPostgres: (ask: Ask) => Promise<Tweet[]>,
   ): Promise<Tweet[]> {
     const cache = this.#cache?.readable ? this.#cache : undefined;
     try {
-      const windows = cache && (await windowsOf(cache));
-      if (cache && windows) {
+      const page =
+        cache && (await fromWindows((slice) => windowsOf(cache, slice), ask, showOf(cache), fromPostgres));
+      if (page) {
         this.#metrics.homeReads.inc({ source: "redis" });
-        return await fromWindows(windows, ask, showOf(cache), fromPostgres);
+        return page;
       }
     } catch (error) {
       if (!(error instanceof RedisDown)) throw error;
@@ -166,21 +167,35 @@ export class Timelines {
   }
 }
 
-/** Takes what may be shown from the merged lists, chunk by chunk, then goes on below their floor. */
+/** How many entries of a list are read for a page: some may be hidden. */
+const withSlack = (limit: number): number => limit + Math.ceil(limit / 4) + 5;
+
+/**
+ * Takes what may be shown from slices of the merged lists, one after the other, then goes on below their floor in
+ * Postgres. undefined where a list could not be had in time.
+ */
 async function fromWindows(
-  windows: Window[],
+  windowsOf: (slice: Slice) => Promise<Window[] | undefined>,
   ask: Ask,
   show: Show,
   fromPostgres: (ask: Ask) => Promise<Tweet[]>,
-): Promise<Tweet[]> {
-  const { range, limit, nextNewer } = ask;
-  const { ids, floor } = mergeWindows(windows, range);
-  const reaches = range.after !== undefined && newestFirst(range.after, floor) <= 0;
-  if (nextNewer) return reaches ? (await take(ids.reverse(), limit, show)).reverse() : fromPostgres(ask);
-  const page = await take(ids, limit, show);
-  if (page.length === limit || floor === "0" || reaches) return page;
-  const below = intersect(range, { before: idAfter(floor) });
-  return [...page, ...(await fromPostgres({ range: below, limit: limit - page.length, nextNewer }))];
+): Promise<Tweet[] | undefined> {
+  const { limit, nextNewer } = ask;
+  const page: Tweet[] = [];
+  for (let range = ask.range; ; ) {
+    const windows = await windowsOf({
+      before: range.before,
+      count: nextNewer ? WHOLE : withSlack(limit - page.length),
+    });
+    if (!windows) return undefined;
+    const { ids, floor, cut } = mergeWindows(windows, range);
+    const reaches = range.after !== undefined && newestFirst(range.after, floor) <= 0;
+    if (nextNewer) return reaches ? (await take(ids.reverse(), limit, show)).reverse() : fromPostgres(ask);
+    page.push(...(await take(ids, limit - page.length, show)));
+    if (page.length === limit || floor === "0" || reaches) return page;
+    range = intersect(range, { before: idAfter(floor) });
+    if (!cut) return [...page, ...(await fromPostgres({ range, limit: limit - page.length, nextNewer }))];
+  }
 }
 
 async function take(ids: Id[], limit: number, show: Show): Promise<Tweet[]> {

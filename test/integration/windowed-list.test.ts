@@ -5,7 +5,13 @@ import { limits } from "../../config/limits.ts";
 import { RedisStore } from "../../mixins/redis/index.ts";
 import { put, readThrough } from "../../mixins/redis/leased.ts";
 import { changeSets, fillSets } from "../../mixins/redis/marked-set.ts";
-import { buildWindow, pushToWindows, readWindows } from "../../mixins/redis/windowed-list.ts";
+import {
+  buildWindow,
+  pushToWindows,
+  readWindows,
+  type Slice,
+  WHOLE,
+} from "../../mixins/redis/windowed-list.ts";
 import { serverUrl } from "../support/servers.ts";
 
 const base = 2_000_000_000_000_000_000n;
@@ -26,7 +32,8 @@ afterAll(async () => {
   await redis.close();
 });
 const freshKey = () => `${prefix}{1}:${randomBytes(6).toString("hex")}`;
-const read = async (key: string) => (await readWindows(redis, [key])).get(key);
+const read = async (key: string, slice: Slice = { count: WHOLE }) =>
+  (await readWindows(redis, [key], slice)).get(key);
 const built =
   (ids: number[], floor = "0") =>
   async () => ({ ids: ids.map(idOf), floor });
@@ -37,14 +44,14 @@ describe("a windowed list", () => {
     await pushToWindows(redis, [key], idOf(1));
     expect(await read(key)).toBeUndefined();
     expect(await buildWindow(redis, key, built([2, 1]))).toBe("published");
-    expect(await read(key)).toEqual({ floor: "0", ids: [idOf(2), idOf(1)] });
+    expect(await read(key)).toEqual({ floor: "0", cut: false, ids: [idOf(2), idOf(1)] });
   });
 
   it("may be stored and empty", async () => {
     const key = freshKey();
     await buildWindow(redis, key, built([]));
     await pushToWindows(redis, [key], idOf(1));
-    expect(await read(key)).toEqual({ floor: "0", ids: [idOf(1)] });
+    expect(await read(key)).toEqual({ floor: "0", cut: false, ids: [idOf(1)] });
   });
 
   it("keeps what is pushed while it is built", async () => {
@@ -54,7 +61,7 @@ describe("a windowed list", () => {
       expect(await read(key)).toBeUndefined();
       return { ids: [idOf(1)], floor: "0" };
     });
-    expect((await read(key))?.ids.sort()).toEqual([idOf(1), idOf(9)]);
+    expect((await read(key))?.ids).toEqual([idOf(9), idOf(1)]);
   });
 
   it.each(["an invalidation", "an eviction"])("refuses what was built before %s", async () => {
@@ -90,6 +97,32 @@ describe("a windowed list", () => {
     expect(await buildWindow(redis, key, built([1, 2]))).toBe("published");
   });
 
+  it("is read in slices that say how far they are complete", async () => {
+    const key = freshKey();
+    await buildWindow(redis, key, built([9, 7, 5, 3], idOf(2)));
+    expect(await read(key, { count: 2 })).toEqual({ ids: [idOf(9), idOf(7)], floor: idOf(5), cut: true });
+    expect(await read(key, { count: 2, before: idOf(6) })).toEqual({
+      ids: [idOf(5), idOf(3)],
+      floor: idOf(2),
+      cut: false,
+    });
+    expect(await read(key, { count: 4 })).toEqual({
+      ids: [9, 7, 5, 3].map(idOf),
+      floor: idOf(2),
+      cut: false,
+    });
+    expect(await read(key, { count: 1, before: idOf(3) })).toEqual({ ids: [], floor: idOf(2), cut: false });
+  });
+
+  it("merges what was built with what was pushed meanwhile, each once", async () => {
+    const key = freshKey();
+    await buildWindow(redis, key, async () => {
+      for (const n of [4, 8, 6, 8, 1]) await pushToWindows(redis, [key], idOf(n));
+      return { ids: [7, 6, 3].map(idOf), floor: "0" };
+    });
+    expect((await read(key))?.ids).toEqual([8, 7, 6, 4, 3, 1].map(idOf));
+  });
+
   it("holds every entry above its floor, whatever is pushed in whatever order", async () => {
     const { keep, slack } = limits.homeList;
     await fc.assert(
@@ -104,8 +137,8 @@ describe("a windowed list", () => {
           await Promise.all(pushes.map((n) => pushToWindows(redis, [key], idOf(n))));
           const window = await read(key);
           if (!window) throw new Error("missing");
-          const truth = [...before, ...pushes].map(idOf).filter((id) => id > window.floor);
-          expect(truth.filter((id) => !window.ids.includes(id))).toEqual([]);
+          const truth = new Set([...before, ...pushes].map(idOf).filter((id) => id > window.floor));
+          expect(window.ids).toEqual([...truth].sort().reverse());
           expect(window.ids.length).toBeLessThanOrEqual(keep + slack);
         },
       ),

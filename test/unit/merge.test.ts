@@ -10,7 +10,7 @@ const listAndTruth = fc
   .map(({ truth, floor, repeats, leftovers }) => {
     const within = truth.filter((entry) => entry > floor);
     const again = repeats.flatMap((n) => within[n] ?? []);
-    return { truth, window: { floor, ids: [...again, ...(leftovers ? truth : within)] } };
+    return { truth, window: { floor, cut: false, ids: [...again, ...(leftovers ? truth : within)] } };
   });
 
 describe("merging windowed lists", () => {
@@ -34,6 +34,13 @@ describe("merging windowed lists", () => {
         expect(ids).toEqual(mergeWindows([window]).ids.filter((entry) => entry < a && entry > b));
       }),
     );
+  });
+
+  it("says whether the lists go on below the common floor", () => {
+    const window = (floor: string, cut: boolean) => ({ ids: [], floor, cut });
+    expect(mergeWindows([window("5", true), window("3", false)]).cut).toBe(true);
+    expect(mergeWindows([window("5", false), window("3", true)]).cut).toBe(false);
+    expect(mergeWindows([window("5", false), window("5", true)]).cut).toBe(false);
   });
 
   it("narrows ranges from both sides", () => {

@@ -1,11 +1,10 @@
 --@include mark
 --@include window
 -- Reads windowed lists.
--- KEYS: the lists. Result: two elements a list: its floor ("" where it is not stored), its ids joined by commas.
-local mark, out = run_mark(), {}
+-- KEYS: the lists. ARGV: 1 only what is older than this id ("": all), 2 entries at most.
+-- Result: three elements a list, those of window_slice: floor, "1" where it is only the slice's, ids joined by commas.
+local mark, count, out = run_mark(), tonumber(ARGV[2]), {}
 for i, key in ipairs(KEYS) do
-  local floor = window_floor(key, mark)
-  out[2 * i - 1] = floor or ''
-  out[2 * i] = floor and table.concat(redis.call('LRANGE', key, 0, -2), ',') or ''
+  out[3 * i - 2], out[3 * i - 1], out[3 * i] = window_slice(key, mark, ARGV[1], count)
 end
 return out

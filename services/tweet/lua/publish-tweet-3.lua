@@ -1,6 +1,6 @@
 --@include mark
 --@include window
--- Makes a committed tweet known: its state (unless it is deleted already), its body, its author's own list (once).
+-- Makes a committed tweet known: its state (unless it is deleted already), its body, its author's own list.
 -- KEYS: 1 state, 2 body, 3 the author's list. ARGV: 1 id, 2 body, 3 time to live in ms, 4 entries kept, 5 slack.
 local prefix = 'v' .. run_mark() .. ':'
 local state = redis.call('GET', KEYS[1])
@@ -8,7 +8,5 @@ if not state or string.sub(state, 1, #prefix) ~= prefix then
   redis.call('SET', KEYS[1], prefix .. '1', 'PX', ARGV[3])
 end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-if not redis.call('LPOS', KEYS[3], ARGV[1], 'MAXLEN', 100) then
-  window_push(KEYS[3], ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5]))
-end
+window_push(KEYS[3], ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5]))
 return redis.status_reply('OK')
