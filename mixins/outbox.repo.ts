@@ -36,7 +36,7 @@ export async function lockJobs(tx: Tx, ids: string[]): Promise<OutboxJob[]> {
   const [, rows] = await Promise.all([
     tx.query(sql`SET LOCAL synchronous_commit TO off`),
     tx.query(sql<OutboxJob>`
-      SELECT id, kind, key, cursor, attempts FROM outbox WHERE id = ANY(${ids}) FOR UPDATE SKIP LOCKED`),
+      SELECT id, kind, key, cursor, attempts FROM outbox WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE SKIP LOCKED`),
   ]);
   return rows;
 }

@@ -13,12 +13,15 @@ import {
 } from "./outbox.repo.ts";
 import { RedisDown } from "./redis/index.ts";
 import type { ShardDb } from "./shard-db/index.ts";
+import { scatter } from "./shard-db/scatter.ts";
 
 /** How often the outbox is looked at without a nudge, by the node that is first for a shard. */
 const POLL_MS = 500;
 /** How much longer each further node waits, after a nudge and between polls. */
 const RANK_DELAY_MS = 50;
 const BATCH = 64;
+/** Jobs of a batch that are worked on at the same time, in the order of their ids. */
+const AT_ONCE = 8;
 const MAX_ATTEMPTS = 10;
 
 /** What a handler made of a job: finished, or to be continued from a cursor behind the jobs that wait. */
@@ -143,7 +146,7 @@ export class OutboxDrain {
     const { db, metrics, broker } = this.#options;
     await db.transactionOn(shard, async (tx) => {
       const jobs = await lockJobs(tx, ids);
-      const results = await Promise.all(jobs.map((job) => this.#attempt(job)));
+      const results = await scatter(jobs, AT_ONCE, (job) => this.#attempt(job));
       await tx.enter(jobs.map(({ id }) => id));
       await finish(tx, results);
       for (const { job, outcome, error } of results) {

@@ -17,12 +17,12 @@ export class RedisDown extends Error {
 /** Answers that mean "not now" rather than "wrong". */
 const TRANSIENT = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED)/;
 
-function connect(address: RedisAddress): Redis | Cluster {
+function connect(address: RedisAddress, commandTimeout: number): Redis | Cluster {
   const common: RedisOptions = {
     username: address.username,
     password: address.password,
     tls: address.tls ? {} : undefined,
-    commandTimeout: TIMEOUTS.command,
+    commandTimeout,
     connectTimeout: TIMEOUTS.connect,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -65,17 +65,20 @@ export class RedisStore {
   readonly clustered: boolean;
   readonly #client: Redis | Cluster;
   readonly #address: RedisAddress;
+  readonly #timeoutMs: number;
   /** undefined: no master here has a replica that may take its place. */
   readonly #barrier: ReplicationBarrier | undefined;
   readonly #restUntil = new Map<string, number>();
   #watch: RedisWatch | undefined;
 
-  constructor(url: string, prefix: string) {
+  /** `commandTimeoutMs`: longer than the default for work that no request waits for. */
+  constructor(url: string, prefix: string, commandTimeoutMs: number = TIMEOUTS.command) {
     const address = parseRedisUrl(url);
     this.keys = new Keys(prefix);
     this.clustered = address.kind === "cluster";
     this.#address = address;
-    this.#client = connect(address);
+    this.#timeoutMs = commandTimeoutMs;
+    this.#client = connect(address, commandTimeoutMs);
     this.#barrier =
       address.kind === "standalone"
         ? undefined
@@ -191,15 +194,27 @@ export class RedisStore {
 
   async #guard<T>(key: string, work: () => Promise<T>): Promise<T> {
     const tag = this.clustered ? tagOf(key) : "";
-    if ((this.#restUntil.get(tag) ?? 0) > Date.now()) throw new RedisDown("Redis failed a moment ago");
+    const restUntil = this.#restUntil.get(tag);
+    if (restUntil !== undefined) {
+      if (restUntil > Date.now()) throw new RedisDown("Redis failed a moment ago");
+      // One command tries whether it answers again; the others go on failing until it has.
+      this.#restUntil.set(tag, Date.now() + this.#timeoutMs);
+    }
     try {
-      return await work();
+      const result = await work();
+      this.#restUntil.delete(tag);
+      return result;
     } catch (error) {
       const reply = Error.isError(error) && error.name === "ReplyError";
-      if (reply && !TRANSIENT.test(error.message)) throw error;
+      if (reply && !TRANSIENT.test(error.message)) {
+        this.#restUntil.delete(tag);
+        throw error;
+      }
       // A refused connection answers at once and comes back at once: only a time-out is worth resting for.
       if (Error.isError(error) && /timed out/i.test(error.message)) {
         this.#restUntil.set(tag, Date.now() + TIMEOUTS.rest);
+      } else {
+        this.#restUntil.delete(tag);
       }
       throw new RedisDown(Error.isError(error) ? error.message : String(error), { cause: error });
     }

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { limits } from "../../config/limits.ts";
 import { RedisDown, type RedisStore } from "./index.ts";
 import { Script } from "./script.ts";
+import { leaseToken } from "./token.ts";
 
 const lua = (name: string) => new Script(new URL(`./lua/${name}.lua`, import.meta.url));
 const READ = lua("leased-read-n");
@@ -29,7 +29,7 @@ export async function readThrough(
   kind: LeasedKind,
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  const token = randomBytes(9).toString("base64url");
+  const token = leaseToken();
   const leased = new Set<string>();
   if (redis?.readable) {
     const groups = redis.groups(new Set(ids), kind.keyOf, PER_SCRIPT);

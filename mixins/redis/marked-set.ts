@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { limits } from "../../config/limits.ts";
 import type { RedisStore } from "./index.ts";
 import { Script } from "./script.ts";
+import { leaseToken } from "./token.ts";
 
 const lua = (name: string) => new Script(new URL(`./lua/${name}.lua`, import.meta.url));
 const LEASE = lua("set-lease-1");
@@ -20,7 +20,7 @@ export async function fillSets(
   keys: string[],
   load: () => Promise<string[][]>,
 ): Promise<boolean> {
-  const token = randomBytes(9).toString("base64url");
+  const token = leaseToken();
   const states = await Promise.all(keys.map((key) => redis.run(LEASE, [key], [token, limits.leaseMs])));
   if (!states.includes("leased")) return !states.includes("building");
   const members = await load();

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { limits } from "../../config/limits.ts";
 import type { RedisStore } from "./index.ts";
 import { Script } from "./script.ts";
+import { leaseToken } from "./token.ts";
 
 const lua = (name: string) => new Script(new URL(`./lua/${name}.lua`, import.meta.url));
 const PUSH = lua("window-push-n");
@@ -75,7 +75,7 @@ export async function buildWindow(
   key: string,
   build: () => Promise<Built>,
 ): Promise<"published" | "refused" | "building" | "stored"> {
-  const token = randomBytes(9).toString("base64url");
+  const token = leaseToken();
   const state = await redis.run(LEASE, [key], [token, limits.leaseMs]);
   if (state === "building" || state === "stored") return state;
   const { ids, floor } = await build();

@@ -12,7 +12,7 @@ export const catalogue = {
   METHOD_NOT_ALLOWED: [405, "about:blank", "Method Not Allowed"],
   CONFLICT: [409, "conflict", "Conflict"],
   PAYLOAD_TOO_LARGE: [413, "about:blank", "Payload Too Large"],
-  UNSUPPORTED_MEDIA_TYPE: [415, "unsupported-authentication", "Unsupported Media Type"],
+  UNSUPPORTED_MEDIA_TYPE: [415, "about:blank", "Unsupported Media Type"],
   UNPROCESSABLE: [422, "invalid-request", "Unprocessable Content"],
   TOO_MANY_REQUESTS: [429, "about:blank", "Too Many Requests"],
   INTERNAL: [500, "about:blank", "Internal Server Error"],

@@ -9,10 +9,13 @@ import { id, optional, optionalId } from "../contracts/validators.ts";
 import { Fanout } from "./fanout.ts";
 import { Timelines } from "./timelines.ts";
 
+/** No request waits for a page of pushes. */
+const PUSH_TIMEOUT_MS = 3_000;
+
 /** Home and author timelines, and the fan-out that keeps them. */
 export default function timelineService(broker: ServiceBroker): ServiceSchema {
   const { db, redis, env, metrics } = resourcesOf(broker);
-  const pushes = env.redisUrl ? new RedisStore(env.redisUrl, env.redisPrefix) : undefined;
+  const pushes = env.redisUrl ? new RedisStore(env.redisUrl, env.redisPrefix, PUSH_TIMEOUT_MS) : undefined;
   const timelines = new Timelines(db, redis, metrics);
   const fanout = new Fanout({
     db,

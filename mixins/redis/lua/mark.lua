@@ -2,6 +2,7 @@
 -- holds it stays in Redis's compact integer encoding. What was stored under another mark may lack writes that a
 -- failover lost, and counts as missing.
 local function run_mark()
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  return string.format('-%.0f', tonumber(string.sub(run, 1, 12), 16))
+  local info = redis.call('INFO', 'server')
+  local _, found = string.find(info, 'run_id:', 1, true)
+  return string.format('-%.0f', tonumber(string.sub(info, found + 1, found + 12), 16))
 end

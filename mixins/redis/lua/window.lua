@@ -36,16 +36,19 @@ end
 
 -- Puts an id that is not the newest into its place. Returns the list's length, or 0 where nothing was to be done.
 local function window_insert(key, id)
-  for first = 0, redis.call('LLEN', key), 64 do
-    for _, entry in ipairs(redis.call('LRANGE', key, first, first + 63)) do
+  local first, step = 0, 8
+  while true do
+    local part = redis.call('LRANGE', key, first, first + step - 1)
+    for _, entry in ipairs(part) do
       if entry == id then return 0 end
       local tail = is_tail(entry)
       local floor = tail and parse_tail(entry)
       if floor and not newer(id, floor) then return 0 end
       if tail or newer(id, entry) then return redis.call('LINSERT', key, 'BEFORE', entry, id) end
     end
+    -- Late ids are near the head, mostly.
+    first, step = first + step, step * 4
   end
-  return 0
 end
 
 -- Adds an id to a list that is stored or being built; a list that is neither stays missing.
