@@ -14,9 +14,11 @@ export function isId(value: unknown): value is string {
   );
 }
 
-/** The bucket (0–1023) inside an id. */
+/** The bucket (0–1023) inside an id. On every hot path, so without BigInt: the low 22 bits in two exact halves. */
 export function bucketOf(id: string): number {
-  return Number((BigInt(id) >> 12n) & 1023n);
+  const high = Number(id.slice(0, -9)) % 0x40_0000;
+  const low = Number(id.slice(-9));
+  return Math.floor(((high * (1_000_000_000 % 0x40_0000) + low) % 0x40_0000) / 4096);
 }
 
 /** The bucket of a handle, whatever its case. The user's id carries the same bucket. */

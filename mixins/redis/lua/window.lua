@@ -56,7 +56,8 @@ local function window_push(key, id, keep, slack)
   local head = redis.call('LINDEX', key, 0)
   if not head then return end
   local length
-  if not is_tail(head) and newer(id, head) then
+  -- Nearly always; a tail is longer than an id, or begins with a letter.
+  if #head == #id and id > head then
     length = redis.call('LPUSH', key, id)
   else
     length = window_insert(key, id)
