@@ -255,9 +255,15 @@ function commit<T>(work: (tx: Tx) => Promise<T>): Body<T> {
       enter: async (ids) => void (await run(client, enterWrite(ids.map(bucketOf), epoch))),
     });
     await entered;
-    await client.query("COMMIT");
+    await sendCommit(client);
     return result;
   };
+}
+
+/** Postgres answers the COMMIT of a transaction in which something failed with a ROLLBACK, not with an error. */
+async function sendCommit(client: pg.PoolClient): Promise<void> {
+  const { command } = await client.query("COMMIT");
+  if (command !== "COMMIT") throw new Error(`the transaction ended in a ${command}`);
 }
 
 function isRetried(error: unknown): boolean {

@@ -59,6 +59,14 @@ describe("the sharded database", () => {
     expect(await count(3)).toBe(0);
   });
 
+  it("does not take a swallowed failure for a commit", async () => {
+    const swallowed = db.transaction({ bucket: 3 }, async (tx) => {
+      await tx.query(enqueue(3));
+      await tx.query(sql`SELECT 1/0`).catch(() => {});
+    });
+    await expect(swallowed).rejects.toThrow("ended in a ROLLBACK");
+  });
+
   it("refuses a transaction over two shards", async () => {
     expect(() => db.transaction([{ bucket: 0 }, { bucket: 1023 }], async () => {})).toThrow(
       "stays on one shard",
