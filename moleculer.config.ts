@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import type { BrokerOptions } from "moleculer";
 import { type Env, readEnv } from "./config/env.ts";
 import { actionMetrics } from "./mixins/action-metrics.ts";
+import { natsOptions } from "./mixins/nats.ts";
 import { resourcesMiddleware } from "./mixins/resources.ts";
 
 /**
@@ -32,22 +33,6 @@ export function brokerOptions(env: Env): BrokerOptions {
     errorHandler: null,
     skipProcessEventRegistration: true,
     middlewares: [resourcesMiddleware(env), actionMetrics()],
-  };
-}
-
-function natsOptions(url: string): Record<string, unknown> {
-  const servers = url.split(",").map((part) => new URL(part));
-  const [first] = servers;
-  const user = decodeURIComponent(first?.username ?? "");
-  const pass = decodeURIComponent(first?.password ?? "");
-  return {
-    servers: servers.map(({ host }) => host),
-    ...(user && pass ? { user, pass } : user ? { token: user } : {}),
-    ...(first?.protocol === "tls:" ? { tls: {} } : {}),
-    timeout: 2_000,
-    reconnectTimeWait: 250,
-    pingInterval: 5_000,
-    maxPingOut: 3,
   };
 }
 

@@ -50,7 +50,7 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
     if (options.dataDir === undefined) removeDataDir(dataDir);
   };
   try {
-    stack = await bringUp({ ...options, dataDir });
+    stack = await bringUp({ ...options, dataDir, keepAlive: true });
     for (const notice of stack.notices) options.onProgress(notice);
     await migrate(readTopologyFile(stack.topologyFile));
     options.onProgress("starting the services");

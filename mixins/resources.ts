@@ -1,6 +1,7 @@
 import type { Middleware, ServiceBroker } from "moleculer";
 import type { Env } from "../config/env.ts";
 import { Metrics } from "./metrics.ts";
+import { requireNats } from "./nats.ts";
 import { nothingWaitsForRedis } from "./outbox.repo.ts";
 import { RedisStore } from "./redis/index.ts";
 import { ShardDb } from "./shard-db/index.ts";
@@ -42,6 +43,7 @@ export function resourcesMiddleware(env: Env): Middleware {
     },
     async starting() {
       await requireCurrentSchema(env.topology);
+      if (env.natsUrl) await requireNats(env.natsUrl);
       await resources.db.open();
       await resources.redis?.open();
       await resources.redis?.watch(() => nothingWaitsForRedis(resources.db));

@@ -6,11 +6,10 @@ try {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => void node.stop().finally(() => process.exit(0)));
   }
-  const port = Number(process.env.PORT || 3000);
-  console.log(
-    JSON.stringify({ ready: true, nodeID: node.broker.nodeID, metricsPort: node.metricsPort, port }),
-  );
+  const { metricsPort, port } = node;
+  console.log(JSON.stringify({ ready: true, nodeID: node.broker.nodeID, metricsPort, port }));
 } catch (error) {
-  console.error(Error.isError(error) ? error.message : String(error));
+  // The logger writes what it still holds when the process exits; the reason is to be the last line.
+  process.once("exit", () => console.error(Error.isError(error) ? error.message : String(error)));
   process.exit(1);
 }

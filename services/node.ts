@@ -6,6 +6,8 @@ import { brokerOptions } from "../moleculer.config.ts";
 export interface RunningNode {
   broker: ServiceBroker;
   metricsPort: number;
+  /** Where the gateway listens; undefined: it is not among the services. */
+  port: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ const factories: Record<ServiceName, () => Promise<{ default: ServiceFactory }>>
 export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<RunningNode> {
   const checked = readEnv(env);
   const broker = new ServiceBroker(brokerOptions(checked));
+  silenceFailedStart(broker);
   try {
     for (const name of checked.services) broker.createService((await factories[name]()).default(broker));
     await broker.start();
@@ -34,5 +37,21 @@ export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<R
     await broker.stop().catch(() => {});
     throw error;
   }
-  return { broker, metricsPort: resourcesOf(broker).metricsPort, stop: () => broker.stop() };
+  const gateway = checked.services.includes("gateway")
+    ? await import("./gateway/gateway.service.ts")
+    : undefined;
+  return {
+    broker,
+    metricsPort: resourcesOf(broker).metricsPort,
+    port: gateway?.gatewayPort(broker),
+    stop: () => broker.stop(),
+  };
+}
+
+/** What broker.start() throws is told by whoever called it: Moleculer logs it as well, with its stack. */
+function silenceFailedStart({ logger }: ServiceBroker): void {
+  const log = logger.error;
+  logger.error = (...args: unknown[]) => {
+    if (args[0] !== "Unable to start all services.") log(...args);
+  };
 }

@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import { connect } from "nats";
 import { Client } from "pg";
 import { readTopologyFile } from "../config/topology.ts";
+import { natsOptions } from "../mixins/nats.ts";
 import { parseRedisUrl } from "../mixins/redis/address.ts";
 import type { ExternalServers } from "./types.ts";
 
@@ -111,16 +112,6 @@ async function ping(client: Redis): Promise<void> {
 }
 
 async function checkNats(url: string): Promise<void> {
-  const servers = url.split(",").map((part) => new URL(part));
-  const [first] = servers;
-  const user = decodeURIComponent(first?.username ?? "");
-  const pass = decodeURIComponent(first?.password ?? "");
-  const connection = await connect({
-    servers: servers.map(({ host }) => host),
-    ...(pass ? { user, pass } : user ? { token: user } : {}),
-    ...(first?.protocol === "tls:" ? { tls: {} } : {}),
-    timeout: BOUND_MS,
-    reconnect: false,
-  });
+  const connection = await connect({ ...natsOptions(url), timeout: BOUND_MS, reconnect: false });
   await connection.close();
 }

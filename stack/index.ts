@@ -76,6 +76,10 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
       : { url: external.natsUrl, servers: [] },
   ]);
   saveState(dataDir, state);
+  const servers = [...postgres.servers, ...redis.servers, ...nats.servers];
+  if (options.keepAlive === true) {
+    for (const server of servers) server.keepAlive(options.onProgress ?? (() => {}));
+  }
   return {
     topologyFile: postgres.topologyFile,
     redisUrl: redis.url,
@@ -86,7 +90,7 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
       return `postgres://postgres:${state.secrets.superuser}@127.0.0.1:${server.port}/roost`;
     },
     notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
-    servers: [...postgres.servers, ...redis.servers, ...nats.servers],
+    servers,
     supervisor,
     stop: async () => {
       await supervisor.stop();

@@ -46,6 +46,7 @@ function greets(port: number): Promise<boolean> {
     };
     socket.once("data", (data) => answer(data.toString("latin1").startsWith("INFO ")));
     socket.once("error", () => answer(false));
+    socket.once("close", () => answer(false));
     socket.once("timeout", () => answer(false));
   });
 }

@@ -5,6 +5,7 @@ import { SERVICE_NAMES } from "../config/env.ts";
 import { startNode } from "../services/node.ts";
 import { readFrom, sizeOf } from "./logs.ts";
 import { PHASE } from "./processes.ts";
+import { Restarter } from "./restarter.ts";
 import { ROOT } from "./root.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { Stack } from "./types.ts";
@@ -32,9 +33,6 @@ interface ChildSpec {
 
 const READY_BOUND_MS = 60_000;
 const POLL_MS = 50;
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
-const SETTLED_AFTER_MS = 60_000;
 
 /**
  * Starts the five services: in this process, or in processes of their own that are started again when they die.
@@ -96,25 +94,30 @@ function childSpecs({ split, workers }: NodesOptions, env: NodeJS.ProcessEnv): C
   );
 }
 
-/** A `services/main.ts` of its own that is started again, ever more slowly, when it ends by itself. */
+/** A `services/main.ts` of its own that is started again when it ends by itself. */
 class ServiceProcess {
   readonly name: string;
   readonly #supervisor: Supervisor;
   readonly #spec: ChildSpec;
   readonly #options: NodesOptions;
-  #retired = false;
-  #pauseMs = FIRST_PAUSE_MS;
+  readonly #restarter: Restarter;
 
   constructor(supervisor: Supervisor, spec: ChildSpec, options: NodesOptions) {
     this.#supervisor = supervisor;
     this.#spec = spec;
     this.#options = options;
     this.name = spec.name;
+    this.#restarter = new Restarter({
+      name: spec.name,
+      supervisor,
+      start: () => this.start(),
+      onProgress: options.onProgress,
+    });
   }
 
   /** Its end is no longer a surprise. */
   retire(): void {
-    this.#retired = true;
+    this.#restarter.retire();
   }
 
   /**
@@ -141,7 +144,7 @@ class ServiceProcess {
     let port: number | undefined;
     child.once("exit", (code, signal) => {
       end = `ended with ${signal ?? `code ${code}`}`;
-      if (port !== undefined) this.#restartLater(end, startedAt);
+      if (port !== undefined) this.#restarter.ended(`${name} ${end}`, startedAt);
     });
     while (port === undefined) {
       const log = readFrom(logFile, offset);
@@ -155,24 +158,6 @@ class ServiceProcess {
       await sleep(POLL_MS);
     }
     return port;
-  }
-
-  #restartLater(end: string, startedAt: number): void {
-    if (this.#retired) return;
-    if (Date.now() - startedAt > SETTLED_AFTER_MS) this.#pauseMs = FIRST_PAUSE_MS;
-    this.#options.onProgress(`${this.name} ${end}; starting it again in ${this.#pauseMs / 1000} s`);
-    setTimeout(() => void this.#restart(), this.#pauseMs).unref();
-    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
-  }
-
-  async #restart(): Promise<void> {
-    if (this.#retired) return;
-    try {
-      await this.start();
-      this.#options.onProgress(`${this.name} is back`);
-    } catch (error) {
-      this.#restartLater(Error.isError(error) ? error.message : String(error), Date.now());
-    }
   }
 }
 

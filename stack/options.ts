@@ -81,14 +81,16 @@ function parse(args: string[]) {
   }
 }
 
-function topologyOf(name: string): TopologyName {
+/** The topology that `--topology` names. Throws UsageError. */
+export function topologyOf(name: string): TopologyName {
   const found = TOPOLOGIES.find((each) => each === name);
   if (found === undefined)
     throw new UsageError(`--topology: expected ${TOPOLOGIES.join(", ")}, got "${name}"`);
   return found;
 }
 
-function wholeNumber(option: string, text: string, least: number, most: number): number {
+/** The value of an option that takes a whole number. Throws UsageError. */
+export function wholeNumber(option: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= most) return value;
   throw new UsageError(`${option}: expected a whole number from ${least} to ${most}, got "${text}"`);

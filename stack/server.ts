@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { lastLines, readFrom, sizeOf } from "./logs.ts";
 import { isAlive, signal, stopOne, type Tracked } from "./processes.ts";
+import { Restarter } from "./restarter.ts";
 import type { ProcessSpec, Supervisor } from "./supervisor.ts";
 
 /** A running server, as tests see it. */
@@ -34,6 +35,9 @@ export class Server implements ServerHandle {
   readonly #spec: ServerSpec;
   readonly #supervisor: Supervisor;
   #tracked: Tracked | undefined;
+  #restarter: Restarter | undefined;
+  /** How it ended since it was ready. */
+  #end: string | undefined;
 
   constructor(supervisor: Supervisor, spec: ServerSpec) {
     this.#supervisor = supervisor;
@@ -47,6 +51,18 @@ export class Server implements ServerHandle {
     return this.#tracked.pid;
   }
 
+  /** From now on the server is started again when it ends other than by `stop` or `restart`. */
+  keepAlive(onProgress: (line: string) => void): void {
+    const { name } = this;
+    this.#restarter = new Restarter({
+      name,
+      supervisor: this.#supervisor,
+      start: () => this.start(),
+      onProgress,
+    });
+    if (this.#end !== undefined) this.#restarter.ended(`${name} ${this.#end}`, Date.now());
+  }
+
   /**
    * Starts the process and waits until it answers.
    * @throws an error that names the server and shows the last lines of its log
@@ -57,19 +73,26 @@ export class Server implements ServerHandle {
       const offset = sizeOf(this.#spec.logFile);
       const { child, tracked } = await this.#supervisor.spawn(this.#spec);
       this.#tracked = tracked;
+      this.#end = undefined;
+      const startedAt = Date.now();
       let failure: string | undefined;
+      let ready = false;
       child.once("exit", (code, name) => {
         failure = `ended with ${name ?? `code ${code}`}`;
+        if (!ready) return;
+        this.#end = failure;
+        this.#restarter?.ended(`${this.name} ${failure}`, startedAt);
       });
       while (failure === undefined) {
-        if (await this.#spec.isReady(tracked.pid)) return;
+        ready = (await this.#spec.isReady(tracked.pid)) && failure === undefined;
+        if (ready) return;
         if (Date.now() > deadline) failure = `did not answer within ${READY_BOUND_MS / 1000} s`;
         else await sleep(POLL_MS);
       }
       const log = readFrom(this.#spec.logFile, offset);
       if (this.#spec.retryWhen?.test(log) !== true || Date.now() > deadline) {
         await stopOne(tracked);
-        throw new Error(`${this.name} ${failure}; the end of ${this.#spec.logFile}:\n${lastLines(log)}`);
+        throw new Error(`${this.name} ${failure}, see ${this.#spec.logFile}:\n${lastLines(log)}`);
       }
       await sleep(10 * POLL_MS);
     }
@@ -77,6 +100,7 @@ export class Server implements ServerHandle {
 
   /** Asks the server to end, and waits until it has. */
   async stop(): Promise<void> {
+    this.#restarter?.retire();
     if (this.#tracked !== undefined) await stopOne(this.#tracked);
   }
 

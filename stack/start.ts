@@ -21,6 +21,7 @@ async function start(options: StartOptions): Promise<void> {
     ...options,
     dataDir,
     external,
+    keepAlive: true,
     redis: process.env.ROOST_NO_REDIS !== "1",
     nats: process.env.ROOST_NO_NATS !== "1",
     onProgress: say,

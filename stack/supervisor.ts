@@ -51,6 +51,11 @@ export class Supervisor {
     return this.#reaper?.pid;
   }
 
+  /** Whether everything is being stopped, or has been: an end is no surprise then. */
+  get stopping(): boolean {
+    return this.#stopped !== undefined;
+  }
+
   /** Has the files kept up to date, and removed after the last process has been stopped. */
   guard(files: GuardedFiles): void {
     this.#files = files;

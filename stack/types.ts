@@ -25,6 +25,11 @@ export interface StackOptions {
   /** false: run without NATS. */
   nats?: boolean;
   external?: ExternalServers;
+  /**
+   * Starts a server again when it ends by itself, and tells `onProgress`. Without it what is down stays down: for those
+   * who break servers on purpose. A server that is restarted through its handle is left to whoever did so.
+   */
+  keepAlive?: boolean;
   onProgress?: (line: string) => void;
   /** Aborting it while the stack comes up stops what was started, and `bringUp` rejects. */
   signal?: AbortSignal;

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { UsageError } from "../../stack/options.ts";
+import { topologyOf, UsageError, wholeNumber } from "../../stack/options.ts";
 import type { TopologyName } from "../../stack/types.ts";
 
 /** What the mix is made of: a page of one's home timeline, a page of somebody's tweets, a tweet. */
@@ -59,8 +59,6 @@ or one that runs already, with RATE_LIMIT_FACTOR=0:
 
 Exit codes: 0 all well, 1 a failed request or a difference, 2 bad options.
 `;
-
-const TOPOLOGIES: readonly TopologyName[] = ["single", "replicas", "sharded"];
 
 /**
  * Reads the command line; undefined where it asks for help.
@@ -150,17 +148,4 @@ function targetOf(values: ReturnType<typeof parse>, env: NodeJS.ProcessEnv): Loa
   }
   const topologyFile = values["topology-file"] ?? env.TOPOLOGY_FILE ?? ".roost/topology.json";
   return { url: new URL(values.url).origin, topologyFile };
-}
-
-function topologyOf(name: string): TopologyName {
-  const found = TOPOLOGIES.find((each) => each === name);
-  if (found === undefined)
-    throw new UsageError(`--topology: expected ${TOPOLOGIES.join(", ")}, got "${name}"`);
-  return found;
-}
-
-function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new UsageError(`${option}: expected a whole number from ${least} to ${most}, got "${text}"`);
 }

@@ -97,7 +97,10 @@ function refuseEdited(state: ShardSchema, known: Migration[]): void {
 async function withClient<T>(shard: ShardConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: shard.primary, connectionTimeoutMillis: 5_000 });
   client.on("error", () => {});
-  await client.connect();
+  await client.connect().catch((error: NodeJS.ErrnoException) => {
+    // A name with several addresses fails with a code and no message.
+    throw new MigrationError(`shard ${shard.name}: ${error.message || error.code}`);
+  });
   try {
     return await work(client);
   } finally {

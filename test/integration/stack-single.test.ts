@@ -112,6 +112,35 @@ describe("a single stack", () => {
   });
 });
 
+describe("a stack that is kept alive", () => {
+  test("starts a server that was killed from outside again, says so, and stops in silence", async () => {
+    const lines: string[] = [];
+    const kept = await ownStack({
+      topology: "single",
+      nats: false,
+      keepAlive: true,
+      onProgress: (line) => lines.push(line),
+    });
+    try {
+      const redis = kept.servers.find(({ name }) => name === "redis-1");
+      if (redis === undefined) throw new Error("no Redis");
+      const { pid } = redis;
+      process.kill(pid, "SIGKILL");
+      while (!lines.includes("redis-1 is back")) await sleep(20);
+      expect(lines.slice(-2)).toEqual([
+        "redis-1 ended with SIGKILL; starting it again in 0.5 s",
+        "redis-1 is back",
+      ]);
+      expect(redis.pid).not.toBe(pid);
+      await externalServers({ REDIS_URL: kept.redisUrl });
+      expect(new URL(kept.redisUrl ?? "").port).toBe(String(redis.port));
+    } finally {
+      await kept.destroy();
+    }
+    expect(lines.at(-1)).toBe("redis-1 is back");
+  });
+});
+
 describe("a stack without Redis and NATS", () => {
   test("comes up, and says what is missing and how to get it", async () => {
     const { ROOST_CACHE, ROOST_NO_DOWNLOAD, ROOST_NO_INSTALLED, DOCKER_HOST } = process.env;

@@ -1,6 +1,7 @@
 import { Cluster, Redis } from "ioredis";
 import { Client } from "pg";
 import { readTopologyFile } from "../../config/topology.ts";
+import type { ServerHandle } from "../../stack/index.ts";
 import { type OwnStack, ownStack } from "../support/servers.ts";
 
 let stack: OwnStack;
@@ -114,4 +115,24 @@ describe("the sharded topology", () => {
       cluster.disconnect();
     }
   });
+
+  test("a Redis master that was down while its replica was promoted comes back as the replica of that one", async () => {
+    const [master, , , replica] = stack.servers.filter(({ name }) => name.startsWith("redis-"));
+    if (master === undefined || replica === undefined) throw new Error("no cluster");
+    master.kill();
+    await until(async () => (await roleOf(replica))[0] === "master");
+    await master.restart();
+    await until(async () => (await roleOf(master))[0] === "slave");
+    expect((await roleOf(master)).slice(0, 3)).toEqual(["slave", "127.0.0.1", replica.port]);
+  });
+
+  async function roleOf({ port }: ServerHandle): Promise<unknown[]> {
+    const { password } = new URL(stack.redisUrl?.split(",")[0] ?? "");
+    const redis = new Redis({ host: "127.0.0.1", port, password });
+    try {
+      return await redis.role();
+    } finally {
+      redis.disconnect();
+    }
+  }
 });
