@@ -30,7 +30,7 @@ export interface Env {
   pullThreshold: number;
   /** Followers to a page of fan-out: after each page a job stores how far it has come and lets others pass. */
   fanoutPage: number;
-  /** Connections per shard and process to the primary for transactions, and again for reads. */
+  /** At least 4: a drain of each kind holds one. Connections per shard and process to the primary for transactions, and again for reads. */
   poolSize: number;
   reusePort: boolean;
 }
@@ -111,7 +111,7 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     trustedProxies: integer(env, "TRUSTED_PROXIES", 0, 0, 16),
     pullThreshold: integer(env, "PULL_THRESHOLD", 10_000, 0, Number.MAX_SAFE_INTEGER),
     fanoutPage: integer(env, "FANOUT_PAGE", 1_000, 1, 10_000),
-    poolSize: integer(env, "PG_POOL_SIZE", 10, 1, 200),
+    poolSize: integer(env, "PG_POOL_SIZE", 10, 4, 200),
     reusePort: env.REUSE_PORT === "1",
   };
 }

@@ -54,10 +54,11 @@ CREATE TABLE outbox (
   cursor     jsonb,                 -- how far a long job has come
   attempts   int NOT NULL DEFAULT 0,
   last_error text,                  -- of the latest attempt that ended in order
+  waits_for_redis boolean NOT NULL DEFAULT false, -- Redis was away when it was tried: readers keep off Redis until it is done
   run_after  timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX outbox_due ON outbox (kind, run_after);
-CREATE INDEX outbox_failed ON outbox (last_error) WHERE last_error IS NOT NULL;
+CREATE INDEX outbox_waiting ON outbox (id) WHERE waits_for_redis;
 
 CREATE TABLE dead_letters (
   id         bigint PRIMARY KEY,

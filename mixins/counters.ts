@@ -42,9 +42,10 @@ export class CounterFold {
       const ids = pending.map(({ id }) => id);
       if (ids.length > 0) {
         await tx.enter(ids);
-        await tx.query(sql`SELECT fold_counters(${ids})`);
+        const [folded] = await tx.query(sql<{ n: string }>`SELECT fold_counters(${ids}) AS n`);
+        return Number(folded?.n);
       }
-      return ids.length;
+      return 0;
     });
   }
 }

@@ -1,4 +1,5 @@
 import type { JobResult } from "./outbox.ts";
+import { RedisDown } from "./redis/index.ts";
 import { type ShardDb, sql, type Tx } from "./shard-db/index.ts";
 
 export interface OutboxJob {
@@ -10,19 +11,19 @@ export interface OutboxJob {
   attempts: number;
 }
 
-/** Due jobs in the order they became due, locked. `suspect`: an earlier attempt never came back. */
+/** Due jobs, of each kind in the order they became due, locked. `suspect`: an earlier attempt never came back. */
 export async function dueJobs(
   tx: Tx,
   kinds: string[],
   limit: number,
 ): Promise<{ id: string; suspect: boolean }[]> {
-  // Losing this commit only repeats a job.
+  // Losing this commit only repeats a job. A look at each kind by itself goes straight along its index.
   const [, rows] = await Promise.all([
     tx.query(sql`SET LOCAL synchronous_commit TO off`),
     tx.query(sql<{ id: string; suspect: boolean }>`
-      SELECT id, attempts > 0 AND last_error IS NULL AS suspect
-      FROM outbox WHERE kind = ANY(${kinds}) AND run_after <= now()
-      ORDER BY run_after LIMIT ${limit} FOR UPDATE SKIP LOCKED`),
+      SELECT due.id, due.suspect FROM unnest(${kinds}::text[]) AS wanted CROSS JOIN LATERAL (
+        SELECT id, attempts > 0 AND last_error IS NULL AS suspect FROM outbox
+        WHERE kind = wanted AND run_after <= now() ORDER BY run_after LIMIT ${limit} FOR UPDATE SKIP LOCKED) due`),
   ]);
   return rows;
 }
@@ -45,13 +46,14 @@ export async function lockJobs(tx: Tx, ids: string[]): Promise<OutboxJob[]> {
 export async function finish(tx: Tx, results: JobResult[]): Promise<void> {
   const done = results.filter(({ outcome }) => outcome === "done").map(({ job }) => job.id);
   if (done.length > 0) await tx.query(sql`DELETE FROM outbox WHERE id = ANY(${done})`);
-  for (const { job, outcome, cursor, error } of results) {
+  for (const { job, outcome, cursor, error, waitsForRedis = false } of results) {
     if (outcome === "continued") {
       await tx.query(sql`
         UPDATE outbox SET cursor = ${JSON.stringify(cursor)}, attempts = 0, run_after = clock_timestamp() WHERE id = ${job.id}`);
     } else if (outcome === "postponed") {
       await tx.query(sql`
-        UPDATE outbox SET attempts = attempts - 1, last_error = ${error}, run_after = clock_timestamp() + interval '0.5s'
+        UPDATE outbox SET attempts = attempts - 1, last_error = ${error}, run_after = clock_timestamp() + interval '0.5s',
+          waits_for_redis = waits_for_redis OR ${waitsForRedis}
         WHERE id = ${job.id}`);
     } else if (outcome === "failed") {
       await tx.query(sql`
@@ -66,31 +68,30 @@ export async function finish(tx: Tx, results: JobResult[]): Promise<void> {
   }
 }
 
-/** Marks a stored error as "Redis was away". */
-const WAITS = "RedisDown";
-
 /** Hands jobs to the drain whose inline attempt failed, with the reason. */
 export async function retrySoon(db: ShardDb, ids: string[], error: unknown): Promise<void> {
   const reason = describeError(error);
+  const waits = error instanceof RedisDown;
   for (const [shard, group] of db.router.group(ids)) {
     await db.transactionOn(shard, async (tx) => {
       await tx.enter(group);
-      await tx.query(
-        sql`UPDATE outbox SET run_after = now(), last_error = ${reason} WHERE id = ANY(${group})`,
-      );
+      await tx.query(sql`
+        UPDATE outbox SET run_after = now(), last_error = ${reason}, waits_for_redis = waits_for_redis OR ${waits}
+        WHERE id = ANY(${group})`);
     });
   }
 }
 
-/** An error as the outbox stores it: its name and message. */
+/** An error as the outbox stores it: its name and message, within 500 characters and without what Postgres refuses. */
 export function describeError(error: unknown): string {
-  return Error.isError(error) ? `${error.name}: ${error.message}` : String(error);
+  const text = Error.isError(error) ? `${error.name}: ${error.message}` : String(error);
+  return text.replaceAll("\u0000", "").toWellFormed().slice(0, 500);
 }
 
-/** Whether no job on any shard waits for Redis to come back. */
+/** Whether no job on any shard waits for Redis to come back. Throws 503 where a shard cannot be asked. */
 export async function nothingWaitsForRedis(db: ShardDb): Promise<boolean> {
   const rows = await db.readAll(sql<{ waits: boolean }>`
-    SELECT EXISTS (SELECT FROM outbox WHERE starts_with(last_error, ${WAITS})) AS waits`);
+    SELECT EXISTS (SELECT FROM outbox WHERE waits_for_redis) AS waits`);
   return rows.every(({ waits }) => !waits);
 }
 

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { errorCode } from "../services/contracts/errors.ts";
 import type { Metrics } from "./metrics.ts";
@@ -23,6 +24,9 @@ const BATCH = 64;
 /** Jobs of a batch that are worked on at the same time, in the order of their ids. */
 const AT_ONCE = 8;
 const MAX_ATTEMPTS = 10;
+/** ms: a job may take, and after which no further one of a batch is begun; together below TIMEOUTS.idleInTransaction. */
+const JOB_WITHIN = 20_000;
+const BATCH_WITHIN = 10_000;
 
 /** What a handler made of a job: finished, or to be continued from a cursor behind the jobs that wait. */
 export type Outcome = "done" | { cursor: unknown };
@@ -49,7 +53,7 @@ export interface OutboxOptions {
  *
  * The row lock is the lease: a worker that crashes frees its jobs at once, one that hangs is cut off by
  * idle_in_transaction_session_timeout. An attempt that never came back (no error stored) may have killed its worker, so
- * such a job is tried alone. Nodes are ranked per shard by rendezvous hashing (Thaler and Ravishankar, 1998): the first
+ * such a job is tried alone, and set aside unseen after too many. Nodes are ranked per shard by rendezvous hashing (Thaler and Ravishankar, 1998): the first
  * one acts at once, the others a little later, and only on what it left; correctness never depends on the ranking.
  */
 export class OutboxDrain {
@@ -146,7 +150,13 @@ export class OutboxDrain {
     const { db, metrics, broker } = this.#options;
     await db.transactionOn(shard, async (tx) => {
       const jobs = await lockJobs(tx, ids);
-      const results = await scatter(jobs, AT_ONCE, (job) => this.#attempt(job));
+      const begun = Date.now();
+      const results = await scatter(jobs, AT_ONCE, async (job): Promise<JobResult> => {
+        const late = this.#stopped || Date.now() - begun > BATCH_WITHIN;
+        return late
+          ? { job, outcome: "postponed", error: "not begun: the batch took long" }
+          : this.#attempt(job);
+      });
       await tx.enter(jobs.map(({ id }) => id));
       await finish(tx, results);
       for (const { job, outcome, error } of results) {
@@ -157,17 +167,25 @@ export class OutboxDrain {
   }
 
   async #attempt(job: OutboxJob): Promise<JobResult> {
+    if (job.attempts > MAX_ATTEMPTS) return { job, outcome: "dead", error: "its attempts never came back" };
+    const timeout = new AbortController();
     try {
       const handler = this.#options.handlers[job.kind];
       if (!handler) throw new Error(`no handler for ${job.kind}`);
-      const outcome = await handler(job);
+      const tooLong = sleep(JOB_WITHIN, undefined, { signal: timeout.signal, ref: false }).then(() => {
+        throw new Error(`took longer than ${JOB_WITHIN} ms`);
+      });
+      const outcome = await Promise.race([handler(job), tooLong]);
       return outcome === "done" ? { job, outcome } : { job, outcome: "continued", cursor: outcome.cursor };
     } catch (error) {
       const message = describeError(error);
-      if (error instanceof RedisDown || errorCode(error) === "UNAVAILABLE") {
-        return { job, outcome: "postponed", error: message };
+      const waitsForRedis = error instanceof RedisDown;
+      if (waitsForRedis || errorCode(error) === "UNAVAILABLE") {
+        return { job, outcome: "postponed", error: message, waitsForRedis };
       }
       return { job, outcome: job.attempts >= MAX_ATTEMPTS ? "dead" : "failed", error: message };
+    } finally {
+      timeout.abort();
     }
   }
 
@@ -194,6 +212,8 @@ export interface JobResult {
   outcome: "done" | "continued" | "postponed" | "failed" | "dead";
   cursor?: unknown;
   error?: string;
+  /** Postponed because Redis was away. */
+  waitsForRedis?: boolean;
 }
 
 /** Live nodes that host a service. */

@@ -15,7 +15,8 @@ export class RedisDown extends Error {
 }
 
 /** Answers that mean "not now" rather than "wrong". */
-const TRANSIENT = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED)/;
+const TRANSIENT =
+  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED|BUSY )/;
 
 function connect(address: RedisAddress, commandTimeout: number): Redis | Cluster {
   const common: RedisOptions = {
@@ -205,8 +206,9 @@ export class RedisStore {
       this.#restUntil.delete(tag);
       return result;
     } catch (error) {
+      const ours = Error.isError(error) && (error.name === "RangeError" || error.name === "TypeError");
       const reply = Error.isError(error) && error.name === "ReplyError";
-      if (reply && !TRANSIENT.test(error.message)) {
+      if (ours || (reply && !TRANSIENT.test(error.message))) {
         this.#restUntil.delete(tag);
         throw error;
       }

@@ -26,11 +26,27 @@ export async function fillSets(
   const members = await load();
   const published = await Promise.all(
     keys.map((key, i) => {
-      if (states[i] !== "leased") return states[i] === "stored" ? 1 : 0;
-      return redis.run(PUBLISH, [key], [token, limits.homeList.maxAgeMs, ...(members[i] ?? [])]);
+      if (states[i] !== "leased") return states[i] === "stored";
+      return publish(redis, key, token, members[i] ?? []);
     }),
   );
-  return published.every((stored) => stored === 1);
+  return published.every(Boolean);
+}
+
+/** More members than this are too many arguments for one call. */
+const PER_CALL = 50_000;
+
+async function publish(redis: RedisStore, key: string, token: string, members: string[]): Promise<boolean> {
+  const ttl = limits.homeList.maxAgeMs;
+  for (let at = 0; members.length - at > PER_CALL; at += PER_CALL) {
+    const part = members.slice(at, at + PER_CALL);
+    if ((await redis.run(PUBLISH, [key], [token, "more", ttl, ...part])) !== 1) return false;
+  }
+  const rest = members.length % PER_CALL || Math.min(members.length, PER_CALL);
+  const last = members.slice(members.length - rest);
+  return (
+    (await redis.run(PUBLISH, [key], [token, rest === members.length ? "all" : "last", ttl, ...last])) === 1
+  );
 }
 
 /** Adds a member to sets or removes it; sets that are not stored stay missing, and fills under way are refused. */

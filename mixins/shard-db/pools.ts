@@ -8,7 +8,7 @@ export const TIMEOUTS = {
   connect: 2_000,
   statement: 10_000,
   lock: 5_000,
-  idleInTransaction: 30_000,
+  idleInTransaction: 45_000,
 } as const;
 
 /** Opens a pool whose every wait is bounded. `pipeline`: statements are sent without waiting for the one before. */

@@ -34,8 +34,17 @@ export class Edges {
   readonly #redis: RedisStore | undefined;
   readonly #users: UserReader;
   readonly #settled: Batcher<Id>;
+  readonly #nudge: (jobs: Id[]) => void;
 
-  constructor(db: ShardDb, redis: RedisStore | undefined, users: UserReader, settled: Batcher<Id>) {
+  /** `settled` takes outbox rows whose effect was brought about; `nudge` has the drains look at others now. */
+  constructor(
+    db: ShardDb,
+    redis: RedisStore | undefined,
+    users: UserReader,
+    settled: Batcher<Id>,
+    nudge: (jobs: Id[]) => void,
+  ) {
+    this.#nudge = nudge;
     this.#db = db;
     this.#redis = redis;
     this.#users = users;
@@ -53,7 +62,7 @@ export class Edges {
     return { following: false };
   }
 
-  /** Ends the follows between the two, both ways. */
+  /** Ends the follows between the two, both ways. 503 where the other side cannot be reached: it would still read. */
   async block(viewer: Viewer, dst: Id): Promise<ResultOf<"graph.block">> {
     await this.#add(viewer, "block", dst);
     return { blocking: true };
@@ -127,6 +136,8 @@ export class Edges {
     } catch (error) {
       if (!(error instanceof RedisDown) && errorCode(error) !== "UNAVAILABLE") throw error;
       await retrySoon(this.#db, jobs, error);
+      this.#nudge(jobs);
+      if (edge.kind === "block" && !(error instanceof RedisDown)) throw error;
     }
   }
 

@@ -21,7 +21,11 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
     (jobs) => removeJobs(db, jobs),
     (error) => broker.logger.debug(`outbox rows are left to the drain: ${String(error)}`),
   );
-  const edges = new Edges(db, redis, new UserReader({ db, redis }), settled);
+  const edges = new Edges(db, redis, new UserReader({ db, redis }), settled, (jobs) => {
+    const shards = [...new Set(jobs.map((job) => db.shardOf({ id: job })))];
+    // A lost nudge only costs the time until the next poll.
+    for (const shard of shards) broker.broadcast("outbox.ready", { shard, kinds: ["edge"] }).catch(() => {});
+  });
   const fold = new CounterFold(db);
   const outbox = new OutboxDrain({
     broker,

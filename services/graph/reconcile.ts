@@ -13,9 +13,13 @@ export async function reconcileEdge(
   redis: RedisStore | undefined,
   edge: EdgeKey,
 ): Promise<Id[]> {
-  const { jobs } = await mirrorEdge(db, edge);
-  if (redis) await redis.delete(staleKeys(redis, edge));
-  return jobs;
+  try {
+    const { jobs } = await mirrorEdge(db, edge);
+    return jobs;
+  } finally {
+    // Also where the mirror's shard is away: the forward row is committed, and whoever reads next must see it.
+    if (redis) await redis.delete(staleKeys(redis, edge));
+  }
 }
 
 /**

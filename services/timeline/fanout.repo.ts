@@ -87,10 +87,10 @@ export function changeMode(
   });
 }
 
-/** Queues a look at an author's mode. */
-export async function enqueueModeJob(db: ShardDb, author: Id): Promise<void> {
+/** Queues a look at an author's mode, after so many ms. */
+export async function enqueueModeJob(db: ShardDb, author: Id, afterMs = 0): Promise<void> {
   await db.write(
     { id: author },
-    sql`SELECT enqueue(${bucketOf(author)}, 'mode', ${JSON.stringify({ author })})`,
+    sql`SELECT enqueue(${bucketOf(author)}, 'mode', ${JSON.stringify({ author })}, ${afterMs} * interval '1 ms')`,
   );
 }

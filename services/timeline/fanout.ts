@@ -69,24 +69,26 @@ export class Fanout {
       await changeMode(db, author, { from: "push", to: "entering", nextMs: 0 });
     } else if (mode === "entering") {
       // Every reader looks for the author before the pushes stop.
-      await this.#announce(author, "add");
+      await this.#announce(author);
       await changeMode(db, author, { from: "entering", to: "pull" });
     } else if (mode === "pull" && wanted === "push") {
       await changeMode(db, author, { from: "pull", to: "leaving", nextMs: limits.homeList.maxAgeMs });
     } else if (mode === "leaving") {
       const leftMs = sinceMs + limits.homeList.maxAgeMs - Date.now();
       if (wanted === "pull") await changeMode(db, author, { from: "leaving", to: "entering", nextMs: 0 });
-      else if (leftMs <= 0 && (await changeMode(db, author, { from: "leaving", to: "push" }))) {
-        await this.#announce(author, "remove");
+      else if (leftMs > 0) await enqueueModeJob(db, author, leftMs);
+      else if (await changeMode(db, author, { from: "leaving", to: "push" })) {
+        // Read anew: another job may have made the author a pulled one again.
+        await this.#options.redis?.delete(this.#options.redis.keys.allPulled());
       }
     }
     return "done";
   };
 
-  async #announce(author: Id, change: "add" | "remove"): Promise<void> {
+  async #announce(author: Id): Promise<void> {
     const { redis } = this.#options;
     if (!redis) return;
-    await changeSets(redis, redis.keys.allPulled(), change, author);
+    await changeSets(redis, redis.keys.allPulled(), "add", author);
     if (!(await redis.replicated())) throw new RedisDown("no replica has the pulled authors yet");
   }
 

@@ -67,44 +67,48 @@ export async function tweetsOf(
 }
 
 /**
- * Builds a windowed list of some authors' tweets from the primaries. Few entries an author are asked for first; only
- * where that cuts prolific authors short and leaves the list small, theirs are asked for again in full.
+ * Builds a windowed list of some authors' tweets from the primaries. Few entries an author are asked for first; then more,
+ * of those authors alone who may have further tweets among the newest `keep` of all that was found.
  */
 export async function buildList(db: ShardDb, authors: readonly Id[]): Promise<Built> {
   const { keep } = limits.homeList;
   const each = Math.min(keep, Math.max(20, Math.ceil((4 * keep) / Math.max(1, authors.length))));
-  const first = await newestIds(db, authors, each);
-  const sketch = combine(first, each);
-  if (sketch.ids.length >= keep || sketch.floor === "0" || each === keep) return cut(sketch);
-  const prolific = [...first].flatMap(([author, ids]) => (ids.length === each ? author : []));
-  for (const [author, ids] of await newestIds(db, prolific, keep)) first.set(author, ids);
-  const others = combine(new Map([...first].filter(([author]) => !prolific.includes(author))), keep + 1);
-  const full = combine(new Map([...first].filter(([author]) => prolific.includes(author))), keep);
-  return cut({
-    ids: [...others.ids, ...full.ids.filter((id) => newestFirst(id, full.floor) < 0)],
-    floor: full.floor,
-  });
+  const found = await newestIds(db, authors, each);
+  const least = [...found.values()].flat().sort(newestFirst)[keep - 1] ?? "0";
+  const prolific = [...found].flatMap(([author, ids]) => (mayHaveMore(ids, each, least) ? author : []));
+  if (each < keep) for (const [author, ids] of await newestIds(db, prolific, keep)) found.set(author, ids);
+  const full = new Set(each < keep ? prolific : []);
+  return combine(
+    [...found].map(([author, ids]) => ({ ids, cut: ids.length >= (full.has(author) ? keep : each) })),
+  );
 }
 
-/** All ids, and the floor above which nothing is missing: authors with `each` ids may have more below their last. */
-function combine(byAuthor: Map<Id, Id[]>, each: number): Built {
+/** Whether an author of whom `each` tweets were asked may have more that are newer than `least`. */
+function mayHaveMore(ids: Id[], each: number, least: Id): boolean {
+  const last = ids[each - 1];
+  return last !== undefined && newestFirst(last, least) < 0;
+}
+
+/**
+ * The newest entries of several authors, and the floor above which nothing is missing. `cut`: the author may have more
+ * below the last id. Pure.
+ */
+export function combine(authors: { ids: Id[]; cut: boolean }[]): Built {
+  const { keep } = limits.homeList;
   let floor = "0";
-  for (const ids of byAuthor.values()) {
-    const last = ids.length >= each ? ids.at(-1) : undefined;
+  for (const { ids, cut } of authors) {
+    const last = cut ? ids.at(-1) : undefined;
     if (last && newestFirst(idBefore(last), floor) < 0) floor = idBefore(last);
   }
-  const ids = [...byAuthor.values()].flat().filter((id) => newestFirst(id, floor) < 0);
-  return { ids, floor };
-}
-
-function cut({ ids, floor }: Built): Built {
-  const { keep } = limits.homeList;
-  const sorted = ids.filter((id) => newestFirst(id, floor) < 0).sort(newestFirst);
-  const last = sorted[keep];
-  return last ? { ids: sorted.slice(0, keep), floor: last } : { ids: sorted, floor };
+  const sorted = authors
+    .flatMap(({ ids }) => ids.filter((id) => newestFirst(id, floor) < 0))
+    .sort(newestFirst);
+  const first = sorted[keep];
+  return first ? { ids: sorted.slice(0, keep), floor: first } : { ids: sorted, floor };
 }
 
 async function newestIds(db: ShardDb, authors: readonly Id[], each: number): Promise<Map<Id, Id[]>> {
+  if (authors.length === 0) return new Map();
   const rows = await db.readByIds(
     authors,
     (part) => sql<{ author_id: Id; ids: Id[] }>`

@@ -9,6 +9,8 @@ import { existingIds, toTweet, tweetsByIds } from "./tweet.repo.ts";
 
 const PUBLISH = new Script(new URL("./lua/publish-tweet-3.lua", import.meta.url));
 const TTL_MS = limits.homeList.maxAgeMs;
+/** Longer than any transaction takes: if the process dies before the commit, the tweet shows again after it. */
+const MEANWHILE_MS = 60_000;
 const ALIVE = "1";
 const DELETED = "0";
 
@@ -79,9 +81,10 @@ export class TweetCache {
     );
   }
 
-  /** Hides a tweet from every reader from now on. Throws RedisDown. */
-  async hide(id: Id): Promise<void> {
-    if (this.#redis) await put(this.#redis, this.#redis.keys.tweetState(id), DELETED, TTL_MS);
+  /** Hides a tweet from every reader: for good, or while its delete is being committed. Throws RedisDown. */
+  async hide(id: Id, forHowLong: "for good" | "meanwhile" = "for good"): Promise<void> {
+    const ttlMs = forHowLong === "for good" ? TTL_MS : MEANWHILE_MS;
+    if (this.#redis) await put(this.#redis, this.#redis.keys.tweetState(id), DELETED, ttlMs);
   }
 
   /** Takes back a `hide` whose delete was not committed: the next reader asks Postgres. Throws RedisDown. */

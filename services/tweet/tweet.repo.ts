@@ -24,7 +24,7 @@ export function toTweet({ id, author_id, text, entities }: TweetRow): Tweet {
   return { id, author_id, text, created_at: idTime(id), ...(entities ? { entities } : {}) };
 }
 
-const insert = ({ author_id, text, entities }: NewTweet) => sql<TweetRow>`
+const insert = ({ author_id, text, entities }: NewTweet) => sql<TweetRow & { job: Id }>`
   WITH made AS (
     INSERT INTO tweets (id, author_id, text, entities)
     VALUES (next_id(${bucketOf(author_id)}), ${author_id}, ${text},
@@ -32,28 +32,37 @@ const insert = ({ author_id, text, entities }: NewTweet) => sql<TweetRow>`
     RETURNING id, author_id, text, entities
   )
   SELECT id, author_id, text, entities,
-         enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)), count_delta(author_id, 'tweets', 1)
+         enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)) AS job, count_delta(author_id, 'tweets', 1)
   FROM made`;
+
+export interface Inserted {
+  tweet: Tweet;
+  /** Its fan-out job; undefined where an earlier request with the same key has queued it. */
+  job: Id | undefined;
+}
 
 /**
  * Stores a tweet, its counter and its fan-out job in one transaction. With an idempotency key the same text gives the
- * tweet that the key made first (`created: false`). Throws 422 where the key came with another text.
+ * tweet that the key made first. Throws 422 where the key came with another text.
  */
-export async function insertTweet(db: ShardDb, tweet: NewTweet): Promise<{ tweet: Tweet; created: boolean }> {
+export async function insertTweet(db: ShardDb, tweet: NewTweet): Promise<Inserted> {
   const { author_id, idempotency_key } = tweet;
   if (idempotency_key === undefined) {
-    const [row] = await db.write({ id: author_id }, insert(tweet));
-    return { tweet: toTweet(row as TweetRow), created: true }; // RETURNING of one inserted row
+    return inserted(await db.write({ id: author_id }, insert(tweet)));
   }
   return db.transaction({ id: author_id }, async (tx) => {
     const known = await takeKey(tx, tweet, idempotency_key);
-    if (known) return { tweet: known, created: false };
-    const [row] = await tx.query(insert(tweet));
-    const { id } = row as TweetRow; // RETURNING of one inserted row
+    if (known) return { tweet: known, job: undefined };
+    const made = inserted(await tx.query(insert(tweet)));
     await tx.query(sql`
-      UPDATE idempotency_keys SET tweet_id = ${id} WHERE user_id = ${author_id} AND key = ${idempotency_key}`);
-    return { tweet: toTweet(row as TweetRow), created: true };
+      UPDATE idempotency_keys SET tweet_id = ${made.tweet.id} WHERE user_id = ${author_id} AND key = ${idempotency_key}`);
+    return made;
   });
+}
+
+function inserted([row]: (TweetRow & { job: Id })[]): Inserted {
+  if (!row) throw new Error("an INSERT without a conflict clause returned no row");
+  return { tweet: toTweet(row), job: row.job };
 }
 
 /** Claims the key for this transaction; the tweet it made before, if any. A racing request waits here for the first. */
@@ -83,16 +92,16 @@ export async function authorOf(db: ShardDb, id: Id): Promise<Id | undefined> {
   return row?.author_id;
 }
 
-/** Removes a tweet with its counter, and queues the job that makes the rest follow. Returns whether it was there. */
-export async function deleteTweet(db: ShardDb, id: Id, author: Id): Promise<boolean> {
+/** Removes a tweet with its counter, and queues the job that makes the rest follow, which it returns; none if it was gone. */
+export async function deleteTweet(db: ShardDb, id: Id, author: Id): Promise<Id | undefined> {
   const rows = await db.write(
     { id },
-    sql<{ id: Id }>`
+    sql<{ job: Id }>`
       WITH gone AS (DELETE FROM tweets WHERE id = ${id} AND author_id = ${author} RETURNING id, author_id)
-      SELECT id, enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)), count_delta(author_id, 'tweets', -1)
+      SELECT enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)) AS job, count_delta(author_id, 'tweets', -1)
       FROM gone`,
   );
-  return rows.length > 0;
+  return rows[0]?.job;
 }
 
 /** The tweets that exist among `ids`, in no particular order. */

@@ -1,3 +1,4 @@
+import { retrySoon } from "../../mixins/outbox.repo.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
 import { ignoreDown } from "../../mixins/redis/leased.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
@@ -29,11 +30,8 @@ export class Tweets {
     const { text, idempotency_key } = ctx.params;
     requireTweetText(text);
     const entities = await this.#entities(ctx, text);
-    const { tweet, created } = await insertTweet(this.#db, { author_id, text, entities, idempotency_key });
-    if (created) {
-      await this.#cache.publish(tweet).catch(ignoreDown);
-      this.#nudge(this.#db.shardOf(tweet));
-    }
+    const { tweet, job } = await insertTweet(this.#db, { author_id, text, entities, idempotency_key });
+    await this.#settle(job, () => this.#cache.publish(tweet));
     return tweet;
   }
 
@@ -48,15 +46,15 @@ export class Tweets {
         errors: [{ message: "is not a tweet of yours", parameters: { id: [id] } }],
       });
     }
-    await this.#cache.hide(id).catch(ignoreDown);
+    await this.#cache.hide(id, "meanwhile").catch(ignoreDown);
+    let job: Id | undefined;
     try {
-      await deleteTweet(this.#db, id, author);
+      job = await deleteTweet(this.#db, id, author);
     } catch (error) {
       await this.#cache.unhide(id).catch(ignoreDown);
       throw error;
     }
-    await this.#cache.hide(id).catch(ignoreDown);
-    this.#nudge(this.#db.shardOf({ id }));
+    await this.#settle(job, () => this.#cache.hide(id));
     return { deleted: true };
   }
 
@@ -69,6 +67,17 @@ export class Tweets {
       { withMetrics: with_metrics },
     );
     return { tweets, users: [...users.values()] };
+  }
+
+  /** Brings about at once what a reader of the own list must see; the job does the rest, or all where Redis is away. */
+  async #settle(job: Id | undefined, effect: () => Promise<void>): Promise<void> {
+    try {
+      await effect();
+    } catch (error) {
+      ignoreDown(error);
+      if (job) await retrySoon(this.#db, [job], error);
+    }
+    if (job) this.#nudge(this.#db.shardOf({ id: job }));
   }
 
   async #entities(ctx: Ctx, text: string) {

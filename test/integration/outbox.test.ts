@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { deadLetters } from "../../mixins/outbox.repo.ts";
+import { deadLetters, nothingWaitsForRedis } from "../../mixins/outbox.repo.ts";
 import { type JobHandler, OutboxDrain } from "../../mixins/outbox.ts";
 import { RedisDown } from "../../mixins/redis/index.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
+import { unavailable } from "../../services/contracts/errors.ts";
 import { eventually, Roost } from "../support/roost.ts";
 
 describe("the outbox", () => {
@@ -127,6 +128,48 @@ describe("the outbox", () => {
       "attempts given back",
     );
     await eventually(async () => (await left()).length === 0, "an empty outbox");
+  });
+
+  it("sets a job aside unseen whose many attempts never came back", async () => {
+    const id = await enqueue("killer");
+    await roost.resources.db.write({ bucket: 0 }, sql`UPDATE outbox SET attempts = 10 WHERE id = ${id}`);
+    const seen: unknown[] = [];
+    drain(async ({ key }) => {
+      seen.push(key);
+      return "done";
+    });
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+    expect(seen).toEqual([]);
+    expect(await deadLetters(roost.resources.db)).toMatchObject([{ id, key: "killer", attempts: 11 }]);
+    await roost.resources.db.write({ bucket: 0 }, sql`DELETE FROM dead_letters`);
+  });
+
+  it("is not upset by an error text that Postgres cannot store", async () => {
+    await enqueue("odd");
+    await enqueue("fine");
+    let tries = 0;
+    drain(async ({ key }) => {
+      if (key === "odd" && ++tries === 1) throw new Error(`a\u0000b\ud800 ${"long ".repeat(2_000)}`);
+      return "done";
+    });
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+    expect(tries).toBe(2);
+  });
+
+  it("says that readers keep off Redis, until the last job that waited for it is done", async () => {
+    const { db } = roost.resources;
+    await enqueue("unfollow");
+    const seen: boolean[] = [];
+    let tries = 0;
+    drain(async () => {
+      if (++tries > 1) seen.push(await nothingWaitsForRedis(db));
+      if (tries === 1) throw new RedisDown("gone");
+      if (tries === 2) throw unavailable("A shard");
+      return "done";
+    });
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+    expect(seen).toEqual([false, false]);
+    expect(await nothingWaitsForRedis(db)).toBe(true);
   });
 
   it("sets a job aside that keeps failing, with its error, and goes on with the others", async () => {

@@ -1,8 +1,11 @@
+import { Redis } from "ioredis";
 import { limits } from "../../config/limits.ts";
 import { readWindows, WHOLE } from "../../mixins/redis/windowed-list.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
+import { TweetCache } from "../../services/tweet/tweet-cache.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
+import { serverUrl } from "../support/servers.ts";
 
 const THRESHOLD = 2;
 
@@ -134,6 +137,17 @@ describe("timelines", () => {
       await redis.delete(redis.keys.allPulled());
       await Promise.all(fans.map((one) => agree(one)));
     });
+  });
+
+  it("show a tweet again whose delete was begun and never committed", async () => {
+    const [me] = (await roost.people(1)) as [Person];
+    const id = await tweet(me);
+    const { db, redis } = roost.resources;
+    await new TweetCache(db, redis).hide(id, "meanwhile");
+    expect(await roost.homeIds(me)).toEqual([]);
+    const ttl = new Redis(serverUrl("REDIS"));
+    expect(await ttl.pttl(redis?.keys.tweetState(id) ?? "")).toBeLessThanOrEqual(60_000);
+    ttl.disconnect();
   });
 
   it("are not for others to read", async () => {

@@ -123,6 +123,18 @@ describe("a windowed list", () => {
     expect((await read(key))?.ids).toEqual([8, 7, 6, 4, 3, 1].map(idOf));
   });
 
+  it("does not take a late push below its floor for an entry while it is built", async () => {
+    const key = freshKey();
+    const { keep } = limits.homeList;
+    const newest = Array.from({ length: keep }, (_, i) => 1_000 + keep - i);
+    await buildWindow(redis, key, async () => {
+      await pushToWindows(redis, [key], idOf(50));
+      return { ids: newest.map(idOf), floor: idOf(1_000) };
+    });
+    expect(await read(key)).toEqual({ ids: newest.map(idOf), floor: idOf(1_000), cut: false });
+    expect((await read(key, { count: 10, before: idOf(1_005) }))?.floor).toBe(idOf(1_000));
+  });
+
   it("holds every entry above its floor, whatever is pushed in whatever order", async () => {
     const { keep, slack } = limits.homeList;
     await fc.assert(
@@ -155,6 +167,17 @@ describe("a marked set", () => {
     const key = freshKey();
     await fillSets(redis, [key], async () => [["1", "2"]]);
     expect(await raw.object("ENCODING", key)).toBe("intset");
+  });
+
+  it("may be larger than what fits into one call", async () => {
+    const key = freshKey();
+    const members = Array.from({ length: 130_000 }, (_, i) => String(i + 1));
+    expect(await fillSets(redis, [key], async () => [members])).toBe(true);
+    expect(await raw.scard(key)).toBe(members.length + 1);
+    const again = fillSets(redis, [key], async () => {
+      throw new Error("it is stored");
+    });
+    expect(await again).toBe(true);
   });
 
   it("takes changes while it is stored, and refuses a fill that a change has overtaken", async () => {

@@ -2,9 +2,8 @@
 -- Takes the lease to fill a missing marked set.
 -- KEYS: 1 the set. ARGV: 1 token, 2 lease ms. Result: "leased", "building" or "stored".
 if redis.call('SISMEMBER', KEYS[1], run_mark()) == 1 then return 'stored' end
-local member = redis.call('SRANDMEMBER', KEYS[1])
-if member and string.sub(member, 1, 1) == 'l' then return 'building' end
+if redis.call('SISMEMBER', KEYS[1], 'building') == 1 then return 'building' end
 redis.call('DEL', KEYS[1])
-redis.call('SADD', KEYS[1], 'l' .. ARGV[1])
+redis.call('SADD', KEYS[1], 'building', 'l' .. ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 'leased'

@@ -11,7 +11,8 @@ for _, id in ipairs(pushed) do
     at = at + 1
   end
   if ARGV[at] == id then at = at + 1 end
-  merged[#merged + 1] = id
+  -- A late push at or below the floor would pass for the floor once it is the last one left.
+  if newer(id, ARGV[3]) then merged[#merged + 1] = id end
 end
 for i = at, #ARGV do
   merged[#merged + 1] = ARGV[i]
