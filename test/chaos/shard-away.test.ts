@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ServiceBroker } from "moleculer";
+import type { ActionName, ParamsOf, ResultOf } from "../../services/contracts/actions.ts";
+import { type Person, Roost } from "../support/roost.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+
+describe("a shard that cannot be reached", () => {
+  let roost: Roost;
+  let proxy: TcpProxy;
+  let cutOff: ServiceBroker;
+  const folder = mkdtempSync(join(tmpdir(), "roost-proxy-"));
+  let me: Person;
+  let author: Person;
+
+  beforeAll(async () => {
+    roost = await Roost.start({ shards: 2 });
+    const { shards } = roost.shards.topology;
+    const [s0, s1] = shards;
+    if (!s0 || !s1) throw new Error("two shards");
+    proxy = await TcpProxy.to(s1.primary);
+    const file = join(folder, "topology.json");
+    writeFileSync(file, JSON.stringify({ shards: [s0, { ...s1, primary: proxy.url }] }));
+    cutOff = (await roost.addNode({ TOPOLOGY_FILE: file })).broker;
+    const people = await roost.people(20);
+    const on = (shard: string) => people.find((person) => roost.resources.db.shardOf(person) === shard);
+    [me, author] = [on("s0"), on("s1")] as [Person, Person]; // twenty people are on both shards
+  });
+  afterAll(async () => {
+    proxy.open();
+    await roost.stop();
+    await proxy.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** On the node that cannot reach the author's shard. */
+  const callThere = <A extends ActionName>(
+    action: A,
+    params: ParamsOf<A>,
+    as: Person,
+  ): Promise<ResultOf<A>> =>
+    // Broker.call is untyped upstream.
+    cutOff.call(action, params, { meta: { viewer: { userId: as.id, sessionId: "" } } }) as Promise<
+      ResultOf<A>
+    >;
+
+  it("takes an unfollow of one of its users, which holds from then on, and its mirror follows", async () => {
+    const target = { target_user_id: author.id };
+    await roost.call("graph.follow", target, me);
+    await roost.call("tweet.create", { text: "hello" }, author);
+    await roost.settle();
+    expect(await roost.homeIds(me)).toHaveLength(1);
+    proxy.cut();
+    expect(await callThere("graph.unfollow", target, me)).toEqual({ following: false });
+    expect(await roost.homeIds(me)).toEqual([]);
+    proxy.open();
+    await roost.settle();
+    const list = { user_id: author.id, kind: "follow", direction: "in", limit: 10 } as const;
+    expect((await roost.call("graph.list", list, me)).users).toEqual([]);
+  });
+
+  it("answers 503 to a block of one of its users, as they could still read", async () => {
+    proxy.cut();
+    await expect(callThere("graph.block", { target_user_id: author.id }, me)).rejects.toMatchObject({
+      type: "UNAVAILABLE",
+    });
+    proxy.open();
+  });
+});
