@@ -39,7 +39,7 @@ const POLL_MS = 50;
  * @throws a one-line error when several processes are wanted and there is no NATS, or a process does not start
  */
 export async function startNodes(stack: Stack, options: NodesOptions): Promise<RunningNodes> {
-  const env = environmentOf(stack, options.port);
+  const env = environmentOf(stack, options);
   if (!options.split && options.workers === 1) {
     const node = await startNode({ LOG_LEVEL: "warn", ...env });
     return {
@@ -67,8 +67,10 @@ export async function startNodes(stack: Stack, options: NodesOptions): Promise<R
 }
 
 /** Exactly the stack's servers, whatever the launcher's own environment names. */
-function environmentOf(stack: Stack, port: number): NodeJS.ProcessEnv {
+function environmentOf(stack: Stack, { port, split, workers }: NodesOptions): NodeJS.ProcessEnv {
+  const processes = (split ? SERVICE_NAMES.length : 1) * workers;
   return {
+    PG_POOL_SIZE: String(poolSizeFor(processes)),
     ...process.env,
     PORT: String(port),
     TOPOLOGY_FILE: stack.topologyFile,
@@ -165,4 +167,12 @@ class ServiceProcess {
 function metricsPortOf(line: string): number | undefined {
   const [, port] = /^\{"ready":true,.*"metricsPort":(\d+).*\}$/.exec(line) ?? [];
   return port === undefined ? undefined : Number(port);
+}
+
+/**
+ * Connections to a pool of each of so many processes, within what an embedded Postgres takes (200): a process has two
+ * pools for a shard's primary.
+ */
+function poolSizeFor(processes: number): number {
+  return Math.max(4, Math.min(10, Math.floor(160 / (2 * processes))));
 }
