@@ -175,6 +175,8 @@ export class OutboxDrain {
       const tooLong = sleep(JOB_WITHIN, undefined, { signal: timeout.signal, ref: false }).then(() => {
         throw new Error(`took longer than ${JOB_WITHIN} ms`);
       });
+      // Aborted below in any case, also where the handler throws before the race is on.
+      tooLong.catch(() => {});
       const outcome = await Promise.race([handler(job), tooLong]);
       return outcome === "done" ? { job, outcome } : { job, outcome: "continued", cursor: outcome.cursor };
     } catch (error) {
