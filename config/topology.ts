@@ -74,6 +74,7 @@ export function readTopologyFile(path: string): Topology {
   try {
     return parseTopology(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
-    throw new TopologyError(`${path}: ${Error.isError(error) ? error.message : String(error)}`);
+    const reason = Error.isError(error) ? error.message : String(error);
+    throw new TopologyError(`${path}: ${reason.replace(/\s+/g, " ")}`);
   }
 }

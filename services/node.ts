@@ -1,5 +1,5 @@
 import { ServiceBroker, type ServiceSchema } from "moleculer";
-import { readEnv, type ServiceName } from "../config/env.ts";
+import { type Env, readEnv, type ServiceName } from "../config/env.ts";
 import { resourcesOf } from "../mixins/resources.ts";
 import { brokerOptions } from "../moleculer.config.ts";
 
@@ -35,7 +35,7 @@ export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<R
     await broker.start();
   } catch (error) {
     await broker.stop().catch(() => {});
-    throw error;
+    throw nameThePort(error, checked);
   }
   const gateway = checked.services.includes("gateway")
     ? await import("./gateway/gateway.service.ts")
@@ -46,6 +46,14 @@ export async function startNode(env: NodeJS.ProcessEnv = process.env): Promise<R
     port: gateway?.gatewayPort(broker),
     stop: () => broker.stop(),
   };
+}
+
+/** A port that is taken is named by the variable that chose it. */
+function nameThePort(error: unknown, { host, port }: Env): unknown {
+  if (!Error.isError(error) || !("code" in error) || error.code !== "EADDRINUSE") return error;
+  const taken = "port" in error ? error.port : undefined;
+  const variable = taken === port ? "PORT (npm start: --port)" : "METRICS_PORT";
+  return new Error(`${variable}: ${host}:${taken} is in use by another process`);
 }
 
 /** What broker.start() throws is told by whoever called it: Moleculer logs it as well, with its stack. */

@@ -156,7 +156,11 @@ class ServiceProcess {
         .find((each) => each !== undefined);
       if (port !== undefined) break;
       if (end === undefined && Date.now() - startedAt > READY_BOUND_MS) end = "is not ready after 60 s";
-      if (end !== undefined) throw new Error(`${name} ${end}: ${log.trimEnd().split("\n").at(-1)}`);
+      if (end !== undefined) {
+        // Nobody waits for it any more; another one may take its place.
+        child.kill("SIGKILL");
+        throw new Error(`${name} ${end}: ${log.trimEnd().split("\n").at(-1)}`);
+      }
       await sleep(POLL_MS);
     }
     return port;

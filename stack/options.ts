@@ -26,7 +26,7 @@ export const USAGE = `Usage: npm start -- [options]
   --replicas N     another number of Postgres replicas for each shard
   --split          a process for each service, over NATS
   --workers N      N processes of each service, or of all five where not split (default 1)
-  --port N         of the API (default 3000)
+  --port N         of the API (default PORT, else 3000)
   --data DIR       where data, ports, secrets and logs are kept between runs (default .roost/)
   --no-repl        no Moleculer REPL on the terminal
   --help           this text
@@ -69,7 +69,7 @@ function parse(args: string[]) {
         replicas: { type: "string" },
         split: { type: "boolean", default: false },
         workers: { type: "string", default: "1" },
-        port: { type: "string", default: "3000" },
+        port: { type: "string", default: process.env.PORT || "3000" },
         data: { type: "string", default: ".roost" },
         "no-repl": { type: "boolean", default: false },
         help: { type: "boolean", default: false },

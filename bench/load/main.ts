@@ -28,6 +28,7 @@ async function main(): Promise<number> {
     return EXIT.good;
   }
   const graph = await readGraph(options.graph, options);
+  if (graph.people.length === 0) throw new Error(`${options.graph}: holds no edges`);
   say(describe(graph, options));
   const roost = options.target
     ? { ...options.target, stop: async () => {} }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 import { parseRedisUrl, type RedisAddress } from "./address.ts";
 import { Keys } from "./keys.ts";
@@ -93,7 +94,9 @@ export class RedisStore {
 
   /** Connects, or leaves that to the background where Redis is away. */
   async open(): Promise<void> {
-    await this.#client.connect().catch(() => {});
+    // A cluster that is not well leaves this promise open for ever, while it goes on trying in the background.
+    const connected = this.#client.connect().catch(() => {});
+    await Promise.race([connected, sleep(2 * TIMEOUTS.connect, undefined, { ref: false })]);
   }
 
   /**

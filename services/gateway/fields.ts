@@ -23,7 +23,17 @@ const MAX_ERRORS = 20;
 // Its types describe an ES module, but it is CommonJS.
 const Validator = FastestValidator as unknown as typeof FastestValidator.default;
 // An optional parameter may be absent, but null only where its rule says so.
-const validator = new Validator({ useNewCustomCheckerFunction: true, considerNullAsAValue: true });
+const validator = new Validator({
+  useNewCustomCheckerFunction: true,
+  considerNullAsAValue: true,
+  messages: {
+    string: "must be a string",
+    stringMin: "must be at least {expected} characters long",
+    stringMax: "must be at most {expected} characters long",
+  },
+});
+/** Never repeated in an answer. */
+const SECRET = new Set(["password", "refresh_token"]);
 
 /** Compiles the rules of one place. */
 export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> }): Shape<T> {
@@ -44,15 +54,20 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
       );
       errors.push(...nested.map((name) => fieldError(name, raw[name], "must not be a list or an object")));
       const faults = nested.length === 0 ? check(raw) : true;
-      if (Array.isArray(faults)) errors.push(...faults.map(toFieldError));
+      if (Array.isArray(faults)) errors.push(...faults.map((fault) => toFieldError(fault, raw)));
       if (errors.length > 0) throw invalidRequest(errors.slice(0, MAX_ERRORS));
       return raw as T; // every field of T has just passed the rule that carries its type
     },
   };
 }
 
-function toFieldError({ field, type, actual, message = "is not valid" }: ValidationError): FieldError {
-  return fieldError(field, actual, type === "required" ? "is required" : message);
+function toFieldError(fault: ValidationError, raw: Record<string, unknown>): FieldError {
+  const { field, type, message = "is not valid" } = fault;
+  return fieldError(
+    field,
+    SECRET.has(field) ? undefined : raw[field],
+    type === "required" ? "is required" : message,
+  );
 }
 
 /** A field with a rule of fastest-validator as it stands. */
