@@ -64,7 +64,6 @@ export class OutboxDrain {
   /** Shards to look at once more, right after the drain that is under way. */
   readonly #again = new Set<string>();
   #stopped = false;
-  #paused = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -81,11 +80,6 @@ export class OutboxDrain {
     this.#stopped = true;
     for (const { timer } of this.#planned.values()) clearTimeout(timer);
     await Promise.all(this.#running.values());
-  }
-
-  /** Holds the drain back, or lets it go on: for operators, and for tests that need jobs to stay put. */
-  pause(paused: boolean): void {
-    this.#paused = paused;
   }
 
   /** Called on `outbox.ready`: looks at that shard now, or a moment later where other nodes come first. */
@@ -124,7 +118,7 @@ export class OutboxDrain {
   }
 
   async #drain(shard: string): Promise<void> {
-    while (!this.#stopped && !this.#paused) {
+    while (!this.#stopped) {
       const ids = await this.#claim(shard);
       if (ids.length === 0) return;
       await this.#work(shard, ids);

@@ -16,12 +16,6 @@ export interface Ctx<Params = unknown> extends Omit<Context<Params, Meta>, "call
   broadcast<E extends EventName>(event: E, payload: EventMap[E]): Promise<void>;
 }
 
-/** A broker's calls, checked against the ActionMap. */
-export interface TypedBroker {
-  call<A extends ActionName>(action: A, params: ParamsOf<A>, options?: CallingOptions): Promise<ResultOf<A>>;
-  broadcast<E extends EventName>(event: E, payload: EventMap[E]): Promise<void>;
-}
-
 /** The signed-in user. Throws 401 where there is none. */
 export function requireViewer(ctx: { meta: Meta }): Viewer {
   if (!ctx.meta.viewer) throw new RoostError("UNAUTHORIZED", "Sign in first: this needs a bearer token.");

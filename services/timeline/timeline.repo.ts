@@ -2,7 +2,6 @@ import { limits } from "../../config/limits.ts";
 import type { Built } from "../../mixins/redis/windowed-list.ts";
 import { idBefore, newestFirst } from "../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
-import { mergeById } from "../../mixins/shard-db/scatter.ts";
 import type { Id, Tweet } from "../contracts/actions.ts";
 import { type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
 import type { Range } from "./merge.ts";
@@ -36,7 +35,7 @@ export async function pullAuthors(db: ShardDb): Promise<Id[]> {
   return rows.map(({ author_id }) => author_id);
 }
 
-/** The newest tweets of some authors within a range, newest first; with `after` alone, those next newer than it. */
+/** The newest tweets of some authors within a range, newest first; with `nextNewer` those next newer than `after`. */
 export async function tweetsOf(
   db: ShardDb,
   authors: readonly Id[],
@@ -44,26 +43,34 @@ export async function tweetsOf(
   limit: number,
   nextNewer = false,
 ): Promise<Tweet[]> {
-  if (authors.length === 0) return [];
   const before = range.before ?? MAX_ID;
   const after = range.after ?? "0";
-  const rows = await db.readByIds(authors, (part) =>
-    nextNewer
-      ? sql<TweetRow>`
-          SELECT t.id, t.author_id, t.text, t.entities FROM unnest(${part}::bigint[]) AS author
-          CROSS JOIN LATERAL (
-            SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
-            ORDER BY id LIMIT ${limit}) t
-          ORDER BY t.id LIMIT ${limit}`
-      : sql<TweetRow>`
-          SELECT t.id, t.author_id, t.text, t.entities FROM unnest(${part}::bigint[]) AS author
-          CROSS JOIN LATERAL (
-            SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
-            ORDER BY id DESC LIMIT ${limit}) t
-          ORDER BY t.id DESC LIMIT ${limit}`,
+  if (!nextNewer) {
+    const rows = await db.mergeByIds(
+      authors,
+      limit,
+      (part) => sql<TweetRow>`
+        SELECT t.id, t.author_id, t.text, t.entities FROM unnest(${part}::bigint[]) AS author
+        CROSS JOIN LATERAL (
+          SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
+          ORDER BY id DESC LIMIT ${limit}) t
+        ORDER BY t.id DESC LIMIT ${limit}`,
+    );
+    return rows.map(toTweet);
+  }
+  const rows = await db.readByIds(
+    authors,
+    (part) => sql<TweetRow>`
+      SELECT t.id, t.author_id, t.text, t.entities FROM unnest(${part}::bigint[]) AS author
+      CROSS JOIN LATERAL (
+        SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
+        ORDER BY id LIMIT ${limit}) t
+      ORDER BY t.id LIMIT ${limit}`,
   );
-  if (!nextNewer) return mergeById([rows], limit).map(toTweet);
-  return mergeById([rows], rows.length).slice(-limit).map(toTweet);
+  return rows
+    .sort((a, b) => newestFirst(a.id, b.id))
+    .slice(-limit)
+    .map(toTweet);
 }
 
 /**
