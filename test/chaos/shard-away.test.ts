@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
+import { sql } from "../../mixins/shard-db/index.ts";
 import type { ActionName, ParamsOf, ResultOf } from "../../services/contracts/actions.ts";
 import { type Person, Roost } from "../support/roost.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
@@ -60,11 +61,24 @@ describe("a shard that cannot be reached", () => {
     expect((await roost.call("graph.list", list, me)).users).toEqual([]);
   });
 
-  it("answers 503 to a block of one of its users, as they could still read", async () => {
-    proxy.cut();
-    await expect(callThere("graph.block", { target_user_id: author.id }, me)).rejects.toMatchObject({
-      type: "UNAVAILABLE",
+  it("answers 503 to a block whose other side did not learn of it, and brings it about later", async () => {
+    const { db } = roost.resources;
+    const [low, high] = [me.id, author.id].sort();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
     });
-    proxy.open();
+    // The mirror waits for its lock until the time-out, as with a shard that hangs.
+    const holder = db.transaction({ id: author.id }, async (tx) => {
+      await tx.query(sql`SELECT pg_advisory_xact_lock(2, hashtext(${`${low} ${high}`}))`);
+      await held;
+    });
+    const answer = await roost.call("graph.block", { target_user_id: author.id }, me).catch((error) => error);
+    release();
+    await holder;
+    expect(answer).toMatchObject({ type: "UNAVAILABLE" });
+    await roost.settle();
+    const followBack = roost.call("graph.follow", { target_user_id: me.id }, author);
+    await expect(followBack).rejects.toMatchObject({ type: "FORBIDDEN" });
   });
 });
