@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServiceBroker } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { errorCode } from "../services/contracts/errors.ts";
+import type { EventMap } from "../services/contracts/events.ts";
 import type { Metrics } from "./metrics.ts";
 import {
   describeError,
@@ -64,6 +65,7 @@ export class OutboxDrain {
   /** Shards to look at once more, right after the drain that is under way. */
   readonly #again = new Set<string>();
   #stopped = false;
+  #paused = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -75,24 +77,51 @@ export class OutboxDrain {
     this.#options.metrics.onScrape(() => this.#report());
   }
 
+  /** What the service that drains subscribes to. */
+  get events(): NonNullable<ServiceSchema["events"]> {
+    return {
+      "outbox.ready": (ctx: { params: EventMap["outbox.ready"] }) => this.#nudge(ctx.params),
+      "outbox.pause": {
+        params: { $$strict: true, paused: "boolean" },
+        handler: (ctx: { params: EventMap["outbox.pause"] }) => this.#pause(ctx.params),
+      },
+    };
+  }
+
   /** Stops taking jobs and waits for those under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const { timer } of this.#planned.values()) clearTimeout(timer);
+    this.#forgetPlans();
     await Promise.all(this.#running.values());
   }
 
-  /** Called on `outbox.ready`: looks at that shard now, or a moment later where other nodes come first. */
-  nudge(shard: string, kinds: string[]): void {
+  /** Looks at that shard now, or a moment later where other nodes come first. */
+  #nudge({ shard, kinds }: EventMap["outbox.ready"]): void {
     if (kinds.some((kind) => this.#kinds.includes(kind)))
       this.#schedule(shard, this.#rank(shard) * RANK_DELAY_MS);
+  }
+
+  /** Jobs under way are finished; no other is begun until the drain goes on. */
+  #pause({ paused }: EventMap["outbox.pause"]): void {
+    this.#paused = paused;
+    if (paused) this.#forgetPlans();
+    else for (const shard of this.#options.db.shards) this.#schedule(shard, 0);
+  }
+
+  get #halted(): boolean {
+    return this.#stopped || this.#paused;
+  }
+
+  #forgetPlans(): void {
+    for (const { timer } of this.#planned.values()) clearTimeout(timer);
+    this.#planned.clear();
   }
 
   /** Looks at a shard after `delayMs`, unless that is planned sooner already. */
   #schedule(shard: string, delayMs: number): void {
     const planned = this.#planned.get(shard);
     const at = Date.now() + delayMs;
-    if (this.#stopped || (planned && planned.at <= at)) return;
+    if (this.#halted || (planned && planned.at <= at)) return;
     clearTimeout(planned?.timer);
     const timer = setTimeout(() => {
       this.#planned.delete(shard);
@@ -118,7 +147,7 @@ export class OutboxDrain {
   }
 
   async #drain(shard: string): Promise<void> {
-    while (!this.#stopped) {
+    while (!this.#halted) {
       const ids = await this.#claim(shard);
       if (ids.length === 0) return;
       await this.#work(shard, ids);
@@ -146,10 +175,8 @@ export class OutboxDrain {
       const jobs = await lockJobs(tx, ids);
       const begun = Date.now();
       const results = await scatter(jobs, AT_ONCE, async (job): Promise<JobResult> => {
-        const late = this.#stopped || Date.now() - begun > BATCH_WITHIN;
-        return late
-          ? { job, outcome: "postponed", error: "not begun: the batch took long" }
-          : this.#attempt(job);
+        const late = this.#halted || Date.now() - begun > BATCH_WITHIN;
+        return late ? { job, outcome: "postponed", error: "not begun with its batch" } : this.#attempt(job);
       });
       await tx.enter(jobs.map(({ id }) => id));
       await finish(tx, results);

@@ -75,10 +75,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
         handler: (ctx) => edges.list(requireViewer(ctx), ctx.params),
       },
     }),
-    events: {
-      "outbox.ready": (ctx: { params: { shard: string; kinds: string[] } }) =>
-        outbox.nudge(ctx.params.shard, ctx.params.kinds),
-    },
+    events: outbox.events,
     started() {
       outbox.start();
       fold.start();

@@ -55,10 +55,7 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
         handler: (ctx) => timelines.author(requireViewer(ctx).userId, ctx.params),
       },
     }),
-    events: {
-      "outbox.ready": (ctx: { params: { shard: string; kinds: string[] } }) =>
-        outbox.nudge(ctx.params.shard, ctx.params.kinds),
-    },
+    events: outbox.events,
     async started() {
       await pushes?.open();
       outbox.start();

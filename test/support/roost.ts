@@ -127,11 +127,20 @@ export class Roost {
     }
   }
 
-  /** Waits until this node knows that another has gone. */
+  /** Waits until the first node has learned of the services of another. */
+  async meets(nodeId: string): Promise<void> {
+    await eventually(() => this.#knows(nodeId), `${nodeId} met`);
+  }
+
+  /** Waits until the first node has learned that another has gone. */
   async forgets(nodeId: string): Promise<void> {
-    const known = () =>
-      this.broker.registry.getServiceList({ onlyAvailable: true }).some((item) => item.nodeID === nodeId);
-    await eventually(() => !known(), `${nodeId} forgotten`);
+    await eventually(() => !this.#knows(nodeId), `${nodeId} forgotten`);
+  }
+
+  #knows(nodeId: string): boolean {
+    // A node's own services, which a node that was only heard of does not have yet.
+    const services = this.broker.registry.getServiceList({ onlyAvailable: true, skipInternal: true });
+    return services.some((item) => item.nodeID === nodeId);
   }
 
   async stop(): Promise<void> {
