@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readCommandLine, UsageError } from "../config/command-line.ts";
 import type { TopologyName } from "./types.ts";
 
 /** What `npm start` was asked for. */
@@ -11,11 +11,6 @@ export interface StartOptions {
   dataDir: string;
   repl: boolean;
   help: boolean;
-}
-
-/** A mistake on the command line, in one line. */
-export class UsageError extends Error {
-  override name = "UsageError";
 }
 
 export const USAGE = `Usage: npm start -- [options]
@@ -61,24 +56,19 @@ export function parseOptions(args: string[]): StartOptions {
 }
 
 function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        topology: { type: "string", default: "single" },
-        replicas: { type: "string" },
-        split: { type: "boolean", default: false },
-        workers: { type: "string", default: "1" },
-        port: { type: "string", default: process.env.PORT || "3000" },
-        data: { type: "string", default: ".roost" },
-        "no-repl": { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    const message = Error.isError(error) ? error.message : String(error);
-    throw new UsageError(message.split(/\. |\.?\n/)[0]);
-  }
+  return readCommandLine({
+    args,
+    options: {
+      topology: { type: "string", default: "single" },
+      replicas: { type: "string" },
+      split: { type: "boolean", default: false },
+      workers: { type: "string", default: "1" },
+      port: { type: "string", default: process.env.PORT || "3000" },
+      data: { type: "string", default: ".roost" },
+      "no-repl": { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  }).values;
 }
 
 /** The topology that `--topology` names. Throws UsageError. */

@@ -1,11 +1,12 @@
 import { join, resolve } from "node:path";
+import { UsageError } from "../config/command-line.ts";
 import { readTopologyFile } from "../config/topology.ts";
 import { migrate } from "../mixins/shard-db/migrate.ts";
 import { banner } from "./banner.ts";
 import { externalServers } from "./external.ts";
 import { bringUp } from "./index.ts";
 import { type RunningNodes, startNodes } from "./nodes.ts";
-import { parseOptions, type StartOptions, USAGE, UsageError } from "./options.ts";
+import { parseOptions, type StartOptions, USAGE } from "./options.ts";
 import { openRepl } from "./repl.ts";
 import type { Stack } from "./types.ts";
 

@@ -1,5 +1,5 @@
+import { UsageError } from "../../config/command-line.ts";
 import { TopologyError } from "../../config/topology.ts";
-import { UsageError } from "../../stack/options.ts";
 import { startOwnStack } from "../own-stack.ts";
 import { ApiClient, type Person } from "./client.ts";
 import { type Comparison, compareHomes, settle } from "./compare.ts";

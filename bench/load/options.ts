@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
-import { topologyOf, UsageError, wholeNumber } from "../../stack/options.ts";
+import { readCommandLine, UsageError } from "../../config/command-line.ts";
+import { topologyOf, wholeNumber } from "../../stack/options.ts";
 import type { TopologyName } from "../../stack/types.ts";
 
 /** What the mix is made of: a page of one's home timeline, a page of somebody's tweets, a tweet. */
@@ -105,33 +105,28 @@ export function parseMix(text: string): Mix {
 }
 
 function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      options: {
-        graph: { type: "string" },
-        directed: { type: "boolean", default: false },
-        users: { type: "string" },
-        mix: { type: "string", default: "home=60,user=30,compose=10" },
-        rate: { type: "string" },
-        seconds: { type: "string", default: "30" },
-        concurrency: { type: "string", default: "16" },
-        seed: { type: "string", default: "1" },
-        url: { type: "string" },
-        "topology-file": { type: "string" },
-        topology: { type: "string" },
-        split: { type: "boolean" },
-        workers: { type: "string" },
-        data: { type: "string" },
-        json: { type: "string" },
-        "tolerate-errors": { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    const message = Error.isError(error) ? error.message : String(error);
-    throw new UsageError(message.split(/\.\s/)[0]);
-  }
+  return readCommandLine({
+    args,
+    options: {
+      graph: { type: "string" },
+      directed: { type: "boolean", default: false },
+      users: { type: "string" },
+      mix: { type: "string", default: "home=60,user=30,compose=10" },
+      rate: { type: "string" },
+      seconds: { type: "string", default: "30" },
+      concurrency: { type: "string", default: "16" },
+      seed: { type: "string", default: "1" },
+      url: { type: "string" },
+      "topology-file": { type: "string" },
+      topology: { type: "string" },
+      split: { type: "boolean" },
+      workers: { type: "string" },
+      data: { type: "string" },
+      json: { type: "string" },
+      "tolerate-errors": { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  }).values;
 }
 
 function targetOf(values: ReturnType<typeof parse>, env: NodeJS.ProcessEnv): LoadOptions["target"] {

@@ -1,7 +1,7 @@
 import { chooser } from "../../bench/load/mix.ts";
 import { parseLoadOptions, parseMix } from "../../bench/load/options.ts";
 import { seededRandom } from "../../bench/load/random.ts";
-import { UsageError } from "../../stack/options.ts";
+import { UsageError } from "../../config/command-line.ts";
 
 const parse = (line: string, env: NodeJS.ProcessEnv = {}) =>
   parseLoadOptions(line.split(" ").filter(Boolean), env);

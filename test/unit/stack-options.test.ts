@@ -1,4 +1,5 @@
-import { parseOptions, UsageError } from "../../stack/options.ts";
+import { UsageError } from "../../config/command-line.ts";
+import { parseOptions } from "../../stack/options.ts";
 
 describe("the options of npm start", () => {
   test("without any, one process on a single topology, data in .roost, port 3000", () => {
