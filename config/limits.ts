@@ -17,6 +17,8 @@ export const limits = {
   timelinePage: { min: 1, default: 100, max: 100 },
   userTimelinePage: { min: 5, default: 10, max: 100 },
   listPage: { min: 1, default: 100, max: 1000 },
+  /** Who liked or retweeted a tweet. */
+  engagedPage: { min: 1, default: 100, max: 100 },
   accessTokenMs: 2 * 3_600_000,
   refreshTokenMs: 30 * 86_400_000,
   idempotencyMs: 24 * 3_600_000,

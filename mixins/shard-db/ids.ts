@@ -41,6 +41,11 @@ export function idTime(id: string): string {
   return new Date(idTimeMs(id)).toISOString();
 }
 
+/** The least id that may be made at a time (ms since 1970); "0" for times before all ids. */
+export function firstIdAt(ms: number): string {
+  return String(BigInt(Math.max(0, Math.ceil(ms) - ID_EPOCH_MS)) << 22n);
+}
+
 /** The id before this one. */
 export function idBefore(id: string): string {
   return String(BigInt(id) - 1n);

@@ -63,34 +63,93 @@ export interface TweetEntities {
   urls?: { start: number; end: number; url: string; expanded_url: string; display_url: string }[];
 }
 
+/** Another tweet that a tweet is about, and who wrote that. */
+export interface TweetReference {
+  type: "retweeted" | "replied_to" | "quoted";
+  id: Id;
+  author_id: Id;
+}
+
 /** A tweet's body: immutable once written. */
 export interface Tweet {
   id: Id;
   author_id: Id;
   text: string;
   created_at: string;
+  /** The tweet that began the conversation: its own id where it is no reply. */
+  conversation_id: Id;
   entities?: TweetEntities;
+  referenced_tweets?: TweetReference[];
+}
+
+export interface TweetMetrics {
+  retweet_count: number;
+  reply_count: number;
+  like_count: number;
+  quote_count: number;
+  bookmark_count: number;
+  /** Views are not counted. */
+  impression_count: 0;
+}
+
+/** A tweet as it is shown. */
+export interface PublicTweet extends Tweet {
+  /** Only where they were asked for. */
+  public_metrics?: TweetMetrics;
 }
 
 /** Which users an edge list names: those that `user_id` points at, or those that point at it. */
 export type EdgeDirection = "out" | "in";
-export const EDGE_KINDS = ["follow", "block", "mute"] as const;
+/** Kinds between users. */
+export const RELATION_KINDS = ["follow", "block", "mute"] as const;
+/** Kinds from a user to a tweet. */
+export const ENGAGEMENT_KINDS = ["like", "bookmark", "retweet"] as const;
+/** Kinds that leave a tweet, as part of it. */
+export const TWEET_EDGE_KINDS = ["reply", "quote", "mention"] as const;
+export const EDGE_KINDS = [...RELATION_KINDS, ...ENGAGEMENT_KINDS, ...TWEET_EDGE_KINDS] as const;
+export type RelationKind = (typeof RELATION_KINDS)[number];
+export type EngagementKind = (typeof ENGAGEMENT_KINDS)[number];
 export type EdgeKind = (typeof EDGE_KINDS)[number];
 
-export interface TimelineQuery {
-  user_id: Id;
-  limit: number;
-  since_id?: Id;
-  until_id?: Id;
-  /** From `next_cursor`/`previous_cursor` of an earlier page. */
-  cursor?: string;
-  /** Also return the authors (and their public_metrics). */
+/** What a timeline may leave out. */
+export const EXCLUDABLE = ["replies", "retweets"] as const;
+export type Excludable = (typeof EXCLUDABLE)[number];
+
+/** What to return beside tweets. */
+export interface TweetExtras {
+  /** Also the authors (and their public_metrics). */
   with_authors?: boolean;
   with_metrics?: boolean;
+  /** Also the tweets' own public_metrics. */
+  with_tweet_metrics?: boolean;
+}
+
+/** A page of a list of tweets. */
+export interface TweetListQuery extends TweetExtras {
+  limit: number;
+  /** From `next_cursor`/`previous_cursor` of an earlier page. */
+  cursor?: string;
+}
+
+export interface TimelineQuery extends TweetListQuery {
+  user_id: Id;
+  since_id?: Id;
+  until_id?: Id;
+  /** ISO 8601, inclusive; counts only where there is no `since_id`. */
+  start_time?: string;
+  /** ISO 8601, exclusive; counts only where there is no `until_id`. */
+  end_time?: string;
+  exclude?: readonly Excludable[];
+}
+
+export interface UserPage {
+  users: PublicUser[];
+  next_cursor?: string;
+  previous_cursor?: string;
 }
 
 export interface TimelinePage {
-  tweets: Tweet[];
+  tweets: PublicTweet[];
   users: PublicUser[];
   next_cursor?: string;
   previous_cursor?: string;
@@ -125,23 +184,40 @@ export interface ActionMap {
   "graph.list": Call<
     {
       user_id: Id;
-      kind: EdgeKind;
+      kind: RelationKind;
       direction: EdgeDirection;
       limit: number;
       cursor?: string;
       with_metrics?: boolean;
     },
-    { users: PublicUser[]; next_cursor?: string; previous_cursor?: string }
+    UserPage
   >;
+  /** 404 where there is no such tweet, 403 across a block with its author. A retweet stands for its original. */
+  "graph.like": Call<{ tweet_id: Id }, { liked: boolean }>;
+  "graph.unlike": Call<{ tweet_id: Id }, { liked: boolean }>;
+  "graph.bookmark": Call<{ tweet_id: Id }, { bookmarked: boolean }>;
+  "graph.unbookmark": Call<{ tweet_id: Id }, { bookmarked: boolean }>;
+  /** Who liked or retweeted a tweet, newest first. 404 where there is no such tweet. */
+  "graph.engaged": Call<
+    { tweet_id: Id; kind: "like" | "retweet"; limit: number; cursor?: string; with_metrics?: boolean },
+    UserPage
+  >;
+  /** The tweets that a user liked or (only the viewer's own, else 403) bookmarked, latest such act first. */
+  "graph.engagements": Call<TweetListQuery & { user_id: Id; kind: "like" | "bookmark" }, TimelinePage>;
 
-  /** 422 where the same key came with another text. */
-  "tweet.create": Call<{ text: string; idempotency_key?: string }, Tweet>;
-  "tweet.delete": Call<{ id: Id }, { deleted: boolean }>;
-  /** Tweets in the order of the ids asked for, with their authors; unknown and deleted ones are left out. */
-  "tweet.get": Call<
-    { ids: Id[]; with_authors?: boolean; with_metrics?: boolean },
-    { tweets: Tweet[]; users: PublicUser[] }
+  /** 422 where the same key came with another tweet; 404 where a referenced tweet is not there, 403 across a block. */
+  "tweet.create": Call<
+    { text: string; in_reply_to_tweet_id?: Id; quote_tweet_id?: Id; idempotency_key?: string },
+    Tweet
   >;
+  "tweet.delete": Call<{ id: Id }, { deleted: boolean }>;
+  /** The retweet is a tweet of its own, with an id; there is one at most per user and original. */
+  "tweet.retweet": Call<{ tweet_id: Id }, { retweeted: boolean; id: Id }>;
+  "tweet.unretweet": Call<{ tweet_id: Id }, { retweeted: boolean }>;
+  /** The tweets that reply to, quote or retweet a tweet, newest first. 404 where there is no such tweet. */
+  "tweet.about": Call<TweetListQuery & { tweet_id: Id; kind: "reply" | "quote" | "retweet" }, TimelinePage>;
+  /** Tweets in the order of the ids asked for, with their authors; unknown and deleted ones are left out. */
+  "tweet.get": Call<{ ids: Id[] } & TweetExtras, { tweets: PublicTweet[]; users: PublicUser[] }>;
 
   /** The viewer's own home timeline, newest first (403 for another's). */
   "timeline.home": Call<TimelineQuery, TimelinePage>;

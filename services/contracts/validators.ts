@@ -1,3 +1,4 @@
+import { limits } from "../../config/limits.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
 
 interface Fault {
@@ -26,3 +27,35 @@ export const optional = (type: "string" | "boolean" | "number") => ({ type, opti
 
 /** A list of at most `max` ids. */
 export const idList = (max: number) => ({ type: "array", min: 1, max, items: id }) as const;
+
+/** Rules of TweetExtras. */
+export const tweetExtras = {
+  with_authors: optional("boolean"),
+  with_metrics: optional("boolean"),
+  with_tweet_metrics: optional("boolean"),
+} as const;
+
+export const cursor = { type: "string", optional: true } as const;
+
+/** Rules of TweetListQuery. */
+export const tweetList = {
+  limit: { type: "number", integer: true, min: 1, max: limits.timelinePage.max },
+  cursor,
+  ...tweetExtras,
+} as const;
+
+/** A time as the X API writes it: ISO 8601 in UTC, with or without fractions of a second. */
+export const isTime = (value: unknown): value is string =>
+  typeof value === "string" &&
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(value) &&
+  !Number.isNaN(Date.parse(value));
+
+export const optionalTime = {
+  type: "string",
+  optional: true,
+  custom(value: unknown, errors: Fault[]) {
+    if (value !== undefined && !isTime(value))
+      errors.push({ type: "time", actual: value, message: "must be a UTC time: YYYY-MM-DDTHH:mm:ssZ" });
+    return value;
+  },
+} as const;

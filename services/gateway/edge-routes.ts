@@ -1,5 +1,5 @@
 import { limits } from "../../config/limits.ts";
-import type { EdgeDirection, EdgeKind } from "../contracts/actions.ts";
+import type { EdgeDirection, RelationKind } from "../contracts/actions.ts";
 import { requireSelf } from "../contracts/context.ts";
 import { type Endpoint, forViewer } from "./endpoint.ts";
 import { id, pageSize, paginationToken, shape } from "./fields.ts";
@@ -14,7 +14,7 @@ const EDGES = [
   { name: "muting", make: "graph.mute", undo: "graph.unmute" },
 ] as const;
 
-const LISTS: { name: string; kind: EdgeKind; direction: EdgeDirection }[] = [
+const LISTS: { name: string; kind: RelationKind; direction: EdgeDirection }[] = [
   { name: "followers", kind: "follow", direction: "in" },
   { name: "following", kind: "follow", direction: "out" },
   { name: "blocking", kind: "block", direction: "out" },

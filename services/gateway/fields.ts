@@ -3,11 +3,14 @@ import { limits } from "../../config/limits.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
 import type { Id } from "../contracts/actions.ts";
 import type { FieldError } from "../contracts/errors.ts";
+import { isTime } from "../contracts/validators.ts";
 import { fieldError, invalidRequest } from "./problem.ts";
 
 /** The rule of one parameter, and the type it has once it has passed. */
 export interface Field<T> {
   readonly rule: ValidationRuleObject;
+  /** Where the parameter is an object: what it may hold. */
+  readonly part?: Shape<T>;
   /** Never set: carries the type. */
   readonly type?: T;
 }
@@ -16,6 +19,8 @@ export interface Field<T> {
 export interface Shape<T> {
   /** Checks and converts in place. Throws 400 that names every faulty parameter. */
   parse(raw: Record<string, unknown>): T;
+  /** Checks and converts in place; what is wrong, under its name. */
+  faults(raw: Record<string, unknown>): FieldError[];
 }
 
 /** Reports at most this many faults of one place. */
@@ -42,23 +47,43 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
   const check = validator.compile(
     Object.fromEntries(entries.map(([name, { rule }]) => [name, { nullable: false, ...rule }])),
   );
+  const parts = new Map(entries.flatMap(([name, { part }]) => (part ? [[name, part] as const] : [])));
+  const faults = (raw: Record<string, unknown>): FieldError[] => {
+    const names = Object.keys(raw);
+    const errors = names
+      .filter((name) => !known.has(name))
+      .map((name) => fieldError(name, raw[name], "is not a known parameter"));
+    // Other parameters take none, and messages about a deeply nested one would overflow the stack.
+    const nested = names.filter(
+      (name) => known.has(name) && !parts.has(name) && typeof raw[name] === "object" && raw[name] !== null,
+    );
+    errors.push(...nested.map((name) => fieldError(name, raw[name], "must not be a list or an object")));
+    for (const [name, part] of parts) errors.push(...faultsOfPart(name, raw[name], part));
+    const found = nested.length === 0 ? check(raw) : true;
+    if (Array.isArray(found)) errors.push(...found.map((fault) => toFieldError(fault, raw)));
+    return errors;
+  };
   return {
+    faults,
     parse(raw) {
-      const names = Object.keys(raw);
-      const errors = names
-        .filter((name) => !known.has(name))
-        .map((name) => fieldError(name, raw[name], "is not a known parameter"));
-      // No parameter takes one, and messages about a deeply nested one would overflow the stack.
-      const nested = names.filter(
-        (name) => known.has(name) && typeof raw[name] === "object" && raw[name] !== null,
-      );
-      errors.push(...nested.map((name) => fieldError(name, raw[name], "must not be a list or an object")));
-      const faults = nested.length === 0 ? check(raw) : true;
-      if (Array.isArray(faults)) errors.push(...faults.map((fault) => toFieldError(fault, raw)));
+      const errors = faults(raw);
       if (errors.length > 0) throw invalidRequest(errors.slice(0, MAX_ERRORS));
       return raw as T; // every field of T has just passed the rule that carries its type
     },
   };
+}
+
+function faultsOfPart(name: string, value: unknown, part: Shape<unknown>): FieldError[] {
+  if (value === undefined || value === null) return [];
+  if (typeof value !== "object" || Array.isArray(value))
+    return [fieldError(name, value, "must be an object")];
+  // Its fields are converted in place: the object itself, not a copy.
+  return part.faults(value as Record<string, unknown>).map(({ message, parameters }) => ({
+    message,
+    parameters: Object.fromEntries(
+      Object.entries(parameters).map(([inner, shown]) => [`${name}.${inner}`, shown]),
+    ),
+  }));
 }
 
 function toFieldError(fault: ValidationError, raw: Record<string, unknown>): FieldError {
@@ -90,8 +115,13 @@ export function decoded<T>(message: string, decode: (raw: string) => T | undefin
   };
 }
 
-export function optional<T>({ rule }: Field<T>): Field<T | undefined> {
-  return { rule: { ...rule, optional: true } };
+/** A field that is an object of its own shape. */
+export function part<T extends object>(fields: Shape<T>): Field<T> {
+  return { rule: { type: "any" }, part: fields };
+}
+
+export function optional<T>(field: Field<T>): Field<T | undefined> {
+  return { ...field, rule: { ...field.rule, optional: true } };
 }
 
 export function withDefault<T>({ rule }: Field<T>, value: T): Field<T> {
@@ -99,6 +129,15 @@ export function withDefault<T>({ rule }: Field<T>, value: T): Field<T> {
 }
 
 export const id: Field<Id> = decoded("must be an id: 1 to 19 digits", (raw) => (isId(raw) ? raw : undefined));
+
+/** One or more distinct values of an enumeration, separated by commas. */
+export function someOf<T extends string>(known: readonly T[]): Field<T[]> {
+  return decoded(`must be one or more of ${known.join(", ")}, separated by commas`, (raw) => {
+    const items = raw.split(",", known.length + 1);
+    const found = known.filter((name) => items.includes(name));
+    return found.length === items.length ? found : undefined;
+  });
+}
 
 /** 1–100 distinct values, separated by commas. */
 function list(what: string, isValid: (item: string) => boolean): Field<string[]> {
@@ -133,6 +172,11 @@ export function pageSize({
   });
   return withDefault(size, usual);
 }
+
+/** A time in UTC, as the X API writes it. */
+export const time: Field<string> = decoded("must be a UTC time: YYYY-MM-DDTHH:mm:ssZ", (raw) =>
+  isTime(raw) ? raw : undefined,
+);
 
 export const paginationToken = optional(
   decoded("must be a token of an earlier page", (raw) =>

@@ -1,9 +1,16 @@
 import { limits } from "../../config/limits.ts";
-import type { Id, Session, TimelineQuery } from "../contracts/actions.ts";
+import {
+  EXCLUDABLE,
+  type Excludable,
+  type Id,
+  type Session,
+  type TimelineQuery,
+} from "../contracts/actions.ts";
 import { requireSelf } from "../contracts/context.ts";
 import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "../user/rules.ts";
 import { edgeRoutes } from "./edge-routes.ts";
 import { type Endpoint, forAnyone, forViewer } from "./endpoint.ts";
+import { engagementRoutes } from "./engagement-routes.ts";
 import {
   field,
   id,
@@ -12,33 +19,21 @@ import {
   optional,
   pageSize,
   paginationToken,
+  part,
   shape,
+  someOf,
   text,
+  time,
   username,
   usernames,
 } from "./fields.ts";
 import { timelineAnswer, tweetAnswer, tweetsAnswer, userAnswer, usersAnswer } from "./present/answers.ts";
-import {
-  mediaFields,
-  placeFields,
-  pollFields,
-  presentTweet,
-  type TweetView,
-  tweetExpansions,
-  tweetFields,
-} from "./present/tweets.ts";
+import { extrasOf, presentTweet, TWEET_VIEW, type TweetView, tweetFields } from "./present/tweets.ts";
 import { PROFILE, presentUser, userExpansions, userFields } from "./present/users.ts";
 
 const ONE = shape({ id });
+const REPLY = part(shape({ in_reply_to_tweet_id: id }));
 const USER_VIEW = { "user.fields": userFields, "tweet.fields": tweetFields, expansions: userExpansions };
-const TWEET_VIEW = {
-  "tweet.fields": tweetFields,
-  "user.fields": userFields,
-  expansions: tweetExpansions,
-  "media.fields": mediaFields,
-  "poll.fields": pollFields,
-  "place.fields": placeFields,
-};
 const timeline = (page: { min: number; max: number; default: number }) =>
   shape({
     ...TWEET_VIEW,
@@ -46,6 +41,9 @@ const timeline = (page: { min: number; max: number; default: number }) =>
     pagination_token: paginationToken,
     since_id: optional(id),
     until_id: optional(id),
+    start_time: optional(time),
+    end_time: optional(time),
+    exclude: optional(someOf(EXCLUDABLE)),
   });
 
 /** Every endpoint under /auth and /2. */
@@ -138,6 +136,7 @@ export const endpoints: Endpoint[] = [
   ),
 
   ...edgeRoutes,
+  ...engagementRoutes,
 
   forViewer(
     {
@@ -145,12 +144,14 @@ export const endpoints: Endpoint[] = [
       path: "2/tweets",
       rate: "compose",
       status: 201,
-      body: shape({ text }),
+      body: shape({ text, reply: optional(REPLY), quote_tweet_id: optional(id) }),
       headers: { shape: shape({ "idempotency-key": idempotencyKey }), names: ["idempotency-key"] },
     },
     async ({ ctx, body, headers }) => {
       const tweet = await ctx.call("tweet.create", {
         text: body.text,
+        in_reply_to_tweet_id: body.reply?.in_reply_to_tweet_id,
+        quote_tweet_id: body.quote_tweet_id,
         idempotency_key: headers["idempotency-key"],
       });
       return { data: presentTweet(tweet, NEW_TWEET) };
@@ -165,12 +166,12 @@ export const endpoints: Endpoint[] = [
   forViewer(
     { method: "GET", path: "2/tweets/:id", rate: "read", params: ONE, query: shape(TWEET_VIEW) },
     async ({ ctx, params, query }) =>
-      tweetAnswer(await ctx.call("tweet.get", { ids: [params.id], ...withAuthors(query) }), params.id, query),
+      tweetAnswer(await ctx.call("tweet.get", { ids: [params.id], ...extrasOf(query) }), params.id, query),
   ),
   forViewer(
     { method: "GET", path: "2/tweets", rate: "read", query: shape({ ids, ...TWEET_VIEW }) },
     async ({ ctx, query }) =>
-      tweetsAnswer(await ctx.call("tweet.get", { ids: query.ids, ...withAuthors(query) }), query.ids, query),
+      tweetsAnswer(await ctx.call("tweet.get", { ids: query.ids, ...extrasOf(query) }), query.ids, query),
   ),
 
   forViewer(
@@ -200,7 +201,7 @@ export const endpoints: Endpoint[] = [
 ];
 
 const NEW_TWEET: TweetView = {
-  "tweet.fields": ["id", "text"],
+  "tweet.fields": { keys: ["id", "text"], metrics: false },
   "user.fields": PROFILE,
   expansions: { authors: false },
 };
@@ -209,20 +210,19 @@ function sessionAnswer({ user, ...tokens }: Session): object {
   return { data: { id: user.id, name: user.name, username: user.username }, token_type: "bearer", ...tokens };
 }
 
-/** Authors are asked for only where an expansion shows them, their metrics only where a field does. */
-function withAuthors(view: TweetView): { with_authors?: boolean; with_metrics?: boolean } {
-  const { authors } = view.expansions;
-  return { with_authors: authors, with_metrics: authors && view["user.fields"].metrics };
-}
-
 interface Page extends TweetView {
   max_results: number;
   pagination_token: string | undefined;
   since_id: Id | undefined;
   until_id: Id | undefined;
+  start_time: string | undefined;
+  end_time: string | undefined;
+  exclude: Excludable[] | undefined;
 }
 
 function timelineQuery(userId: Id, page: Page): TimelineQuery {
   const { max_results: limit, pagination_token: cursor, since_id, until_id } = page;
-  return { user_id: userId, limit, cursor, since_id, until_id, ...withAuthors(page) };
+  const { start_time, end_time, exclude } = page;
+  const range = { since_id, until_id, start_time, end_time };
+  return { user_id: userId, limit, cursor, ...range, exclude, ...extrasOf(page) };
 }

@@ -2,6 +2,7 @@ import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb, Tx } from "../../mixins/shard-db/index.ts";
 import { sql } from "../../mixins/shard-db/sql.ts";
 import type { EdgeDirection, EdgeKind, Id } from "../contracts/actions.ts";
+import { shapeOf } from "./edge-kinds.ts";
 
 /** An edge by its ends; what outbox jobs of kind "edge" name. */
 export interface EdgeKey {
@@ -11,7 +12,7 @@ export interface EdgeKey {
 }
 
 /** How long the outbox leaves a mirror to the request that is reconciling it inline. */
-const INLINE_GRACE = "3 seconds";
+export const INLINE_GRACE = "3 seconds";
 
 /** What a change of a forward edge came to. `jobs`: outbox rows that cover its deferred effects. */
 export interface EdgeChange {
@@ -27,25 +28,29 @@ const lockPair = (tx: Tx, { src, kind, dst }: EdgeKey) => {
   return tx.query(sql`SELECT pg_advisory_xact_lock(2, hashtext(${name}))`);
 };
 
-/** Adds a forward edge, with its counter and its outbox row. Idempotent. */
-export function addEdge(db: ShardDb, edge: EdgeKey): Promise<EdgeChange> {
+/**
+ * Adds a forward edge, with its counter and its outbox row. Idempotent. `across`: the user at the other side, where a
+ * block between the two forbids the edge.
+ */
+export function addEdge(db: ShardDb, edge: EdgeKey, across?: Id): Promise<EdgeChange> {
   const { src, kind, dst } = edge;
+  const { out = null } = shapeOf(kind);
+  const other = across ?? null;
   return db.transaction({ id: src }, async (tx) => {
     const [, [row]] = await Promise.all([
       lockPair(tx, edge),
       tx.query(sql<{ blocked: boolean; job: Id | null }>`
         WITH wall AS (
-          SELECT ${kind}::edge_kind = 'follow' AND (
-            EXISTS (SELECT FROM edges WHERE src = ${src} AND kind = 'block' AND dst = ${dst}) OR
-            EXISTS (SELECT FROM inverse_edges WHERE dst = ${src} AND kind = 'block'
-                    AND src_bucket = ${bucketOf(dst)} AND src = ${dst})) AS blocked
+          SELECT EXISTS (SELECT FROM edges WHERE src = ${src} AND kind = 'block' AND dst = ${other}) OR
+                 EXISTS (SELECT FROM inverse_edges WHERE dst = ${src} AND kind = 'block'
+                         AND src_bucket = bucket_of(${other}) AND src = ${other}) AS blocked
         ), made AS (
           INSERT INTO edges (src, kind, dst, id)
           SELECT ${src}::bigint, ${kind}::edge_kind, ${dst}::bigint, next_id(bucket_of(${src}::bigint)) FROM wall WHERE NOT blocked
           ON CONFLICT DO NOTHING RETURNING src
         ), job AS (
           SELECT enqueue(bucket_of(src), 'edge', ${JSON.stringify(edge)}, ${INLINE_GRACE}) AS id,
-                 CASE WHEN ${kind}::edge_kind = 'follow' THEN count_delta(src, 'following', 1) END
+                 CASE WHEN ${out}::text IS NOT NULL THEN count_delta(src, ${out}, 1) END
           FROM made
         )
         SELECT blocked, (SELECT id FROM job) AS job FROM wall`),
@@ -67,10 +72,11 @@ export function removeEdge(db: ShardDb, edge: EdgeKey): Promise<EdgeChange> {
 
 async function dropEdge(tx: Tx, edge: EdgeKey): Promise<Id[]> {
   const { src, kind, dst } = edge;
+  const { out = null } = shapeOf(kind);
   const rows = await tx.query(sql<{ job: Id }>`
     WITH gone AS (DELETE FROM edges WHERE src = ${src} AND kind = ${kind} AND dst = ${dst} RETURNING src)
     SELECT enqueue(bucket_of(src), 'edge', ${JSON.stringify(edge)}, ${INLINE_GRACE}) AS job,
-           CASE WHEN ${kind}::edge_kind = 'follow' THEN count_delta(src, 'following', -1) END
+           CASE WHEN ${out}::text IS NOT NULL THEN count_delta(src, ${out}, -1) END
     FROM gone`);
   return rows.map(({ job }) => job);
 }
@@ -101,6 +107,7 @@ function readForward(db: ShardDb, tx: Tx, { src, kind, dst }: EdgeKey): Promise<
 }
 
 async function addMirror(tx: Tx, { src, kind, dst }: EdgeKey, id: Id): Promise<void> {
+  const counter = shapeOf(kind).in ?? null;
   await tx.query(sql`
     WITH made AS (
       INSERT INTO inverse_edges (dst, kind, src_bucket, src, id)
@@ -108,50 +115,64 @@ async function addMirror(tx: Tx, { src, kind, dst }: EdgeKey, id: Id): Promise<v
       ON CONFLICT (dst, kind, src_bucket, src) DO UPDATE SET id = excluded.id
       RETURNING dst, xmax = 0 AS fresh
     )
-    SELECT count_delta(dst, 'followers', 1) FROM made WHERE fresh AND ${kind}::edge_kind = 'follow'`);
+    SELECT count_delta(dst, ${counter}, 1) FROM made WHERE fresh AND ${counter}::text IS NOT NULL`);
 }
 
 async function removeMirror(tx: Tx, { src, kind, dst }: EdgeKey): Promise<void> {
+  const counter = shapeOf(kind).in ?? null;
   await tx.query(sql`
     WITH gone AS (
       DELETE FROM inverse_edges
       WHERE dst = ${dst} AND kind = ${kind} AND src_bucket = ${bucketOf(src)} AND src = ${src} RETURNING dst
     )
-    SELECT count_delta(dst, 'followers', -1) FROM gone WHERE ${kind}::edge_kind = 'follow'`);
+    SELECT count_delta(dst, ${counter}, -1) FROM gone WHERE ${counter}::text IS NOT NULL`);
 }
 
-export interface EdgePage {
-  /** Newest edge first: its id and the user at the other end. */
-  edges: { id: Id; user_id: Id }[];
+/** One edge of a list: its id, and what is at its other end. */
+export interface ListedEdge {
+  id: Id;
+  other: Id;
 }
 
-/** A page of a user's edges: those made before `before`, or the ones next after `after`, newest first. */
+/** A page of the edges of a user or tweet: those made before `before`, or the ones next after `after`, newest first. */
 export async function listEdges(
   db: ShardDb,
-  of: { user_id: Id; kind: EdgeKind; direction: EdgeDirection },
+  of: { id: Id; kind: EdgeKind; direction: EdgeDirection },
   page: { limit: number; before?: Id; after?: Id },
-): Promise<EdgePage["edges"]> {
-  const { user_id, kind } = of;
-  type Row = { id: Id; user_id: Id };
+): Promise<ListedEdge[]> {
+  const { id, kind } = of;
+  type Row = ListedEdge;
   const before = page.before ?? null;
   const after = page.after ?? null;
   const outward = of.direction === "out";
   const newest = outward
-    ? sql<Row>`SELECT id, dst AS user_id FROM edges WHERE src = ${user_id} AND kind = ${kind}
+    ? sql<Row>`SELECT id, dst AS other FROM edges WHERE src = ${id} AND kind = ${kind}
                AND id < coalesce(${before}::bigint, 9223372036854775807) ORDER BY id DESC LIMIT ${page.limit}`
-    : sql<Row>`SELECT id, src AS user_id FROM inverse_edges WHERE dst = ${user_id} AND kind = ${kind}
+    : sql<Row>`SELECT id, src AS other FROM inverse_edges WHERE dst = ${id} AND kind = ${kind}
                AND id < coalesce(${before}::bigint, 9223372036854775807) ORDER BY id DESC LIMIT ${page.limit}`;
   const oldest = outward
-    ? sql<Row>`SELECT id, dst AS user_id FROM edges WHERE src = ${user_id} AND kind = ${kind}
+    ? sql<Row>`SELECT id, dst AS other FROM edges WHERE src = ${id} AND kind = ${kind}
                AND id > ${after}::bigint ORDER BY id LIMIT ${page.limit}`
-    : sql<Row>`SELECT id, src AS user_id FROM inverse_edges WHERE dst = ${user_id} AND kind = ${kind}
+    : sql<Row>`SELECT id, src AS other FROM inverse_edges WHERE dst = ${id} AND kind = ${kind}
                AND id > ${after}::bigint ORDER BY id LIMIT ${page.limit}`;
-  if (!after) return db.read({ id: user_id }, newest);
-  return (await db.read({ id: user_id }, oldest)).reverse();
+  if (!after) return db.read({ id }, newest);
+  return (await db.read({ id }, oldest)).reverse();
 }
 
 /** Whether a user exists, on the primary. */
 export async function userExists(db: ShardDb, id: Id): Promise<boolean> {
   const rows = await db.read({ id }, sql<{ id: Id }>`SELECT id FROM users WHERE id = ${id}`);
   return rows.length > 0;
+}
+
+/** Whether a block stands between two users, in either direction; asked of the first one's shard. */
+export async function blockBetween(db: ShardDb, one: Id, other: Id): Promise<boolean> {
+  const [row] = await db.read(
+    { id: one },
+    sql<{ blocked: boolean }>`
+      SELECT EXISTS (SELECT FROM edges WHERE src = ${one} AND kind = 'block' AND dst = ${other}) OR
+             EXISTS (SELECT FROM inverse_edges WHERE dst = ${one} AND kind = 'block'
+                     AND src_bucket = ${bucketOf(other)} AND src = ${other}) AS blocked`,
+  );
+  return row?.blocked ?? false;
 }

@@ -1,31 +1,24 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { limits } from "../../config/limits.ts";
-import { Batcher } from "../../mixins/batcher.ts";
 import { CounterFold } from "../../mixins/counters.ts";
-import { removeJobs } from "../../mixins/outbox.repo.ts";
 import { OutboxDrain } from "../../mixins/outbox.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
-import { EDGE_KINDS, type Id } from "../contracts/actions.ts";
+import { RELATION_KINDS } from "../contracts/actions.ts";
 import { requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { id, optional } from "../contracts/validators.ts";
+import { cursor, id, optional, tweetList } from "../contracts/validators.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { Edges, edgeOf } from "./edges.ts";
+import { Engagements } from "./engagements.ts";
 import { reconcileEdge } from "./reconcile.ts";
+import { Reconciler } from "./reconciler.ts";
 
-/** Follow, block and mute: every relation between users. */
+/** Every edge: the relations between users, and what users do with tweets. */
 export default function graphService(broker: ServiceBroker): ServiceSchema {
   const { db, redis, metrics } = resourcesOf(broker);
-  const settled = new Batcher<Id>(
-    20,
-    (jobs) => removeJobs(db, jobs),
-    (error) => broker.logger.debug(`outbox rows are left to the drain: ${String(error)}`),
-  );
-  const edges = new Edges(db, redis, new UserReader({ db, redis }), settled, (jobs) => {
-    const shards = [...new Set(jobs.map((job) => db.shardOf({ id: job })))];
-    // A lost nudge only costs the time until the next poll.
-    for (const shard of shards) broker.broadcast("outbox.ready", { shard, kinds: ["edge"] }).catch(() => {});
-  });
+  const reconciler = new Reconciler(broker);
+  const edges = new Edges(db, new UserReader({ db, redis }), reconciler);
+  const engagements = new Engagements({ db, redis }, reconciler);
   const fold = new CounterFold(db);
   const outbox = new OutboxDrain({
     broker,
@@ -40,6 +33,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
     },
   });
   const target = { target_user_id: id };
+  const tweet = { tweet_id: id };
 
   return {
     name: "graph",
@@ -66,13 +60,42 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
         readOnly: true,
         params: {
           user_id: id,
-          kind: { type: "enum", values: [...EDGE_KINDS] },
+          kind: { type: "enum", values: [...RELATION_KINDS] },
           direction: { type: "enum", values: ["out", "in"] },
           limit: { type: "number", integer: true, min: limits.listPage.min, max: limits.listPage.max },
-          cursor: { type: "string", optional: true },
+          cursor,
           with_metrics: optional("boolean"),
         },
         handler: (ctx) => edges.list(requireViewer(ctx), ctx.params),
+      },
+      like: { params: tweet, handler: (ctx) => engagements.like(requireViewer(ctx), ctx.params.tweet_id) },
+      unlike: {
+        params: tweet,
+        handler: (ctx) => engagements.unlike(requireViewer(ctx), ctx.params.tweet_id),
+      },
+      bookmark: {
+        params: tweet,
+        handler: (ctx) => engagements.bookmark(requireViewer(ctx), ctx.params.tweet_id),
+      },
+      unbookmark: {
+        params: tweet,
+        handler: (ctx) => engagements.unbookmark(requireViewer(ctx), ctx.params.tweet_id),
+      },
+      engaged: {
+        readOnly: true,
+        params: {
+          tweet_id: id,
+          kind: { type: "enum", values: ["like", "retweet"] },
+          limit: { type: "number", integer: true, min: 1, max: limits.engagedPage.max },
+          cursor,
+          with_metrics: optional("boolean"),
+        },
+        handler: (ctx) => engagements.engaged(ctx.params),
+      },
+      engagements: {
+        readOnly: true,
+        params: { user_id: id, kind: { type: "enum", values: ["like", "bookmark"] }, ...tweetList },
+        handler: (ctx) => engagements.list(requireViewer(ctx), ctx.params),
       },
     }),
     events: outbox.events,
@@ -82,7 +105,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
     },
     async stopped() {
       await Promise.all([outbox.stop(), fold.stop()]);
-      await settled.close();
+      await reconciler.close();
     },
   };
 }

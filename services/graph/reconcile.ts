@@ -30,5 +30,7 @@ export async function reconcileEdge(
 function staleKeys({ keys }: RedisStore, { src, kind, dst }: EdgeKey): string[] {
   if (kind === "mute") return [keys.muted(src)];
   if (kind === "follow") return [keys.following(src), keys.home(src)];
-  return [keys.blocked(src), keys.blocked(dst), keys.following(src), keys.following(dst)];
+  if (kind === "block")
+    return [keys.blocked(src), keys.blocked(dst), keys.following(src), keys.following(dst)];
+  return [];
 }

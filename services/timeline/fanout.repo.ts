@@ -15,7 +15,7 @@ export async function tweetToFanOut(db: ShardDb, id: Id) {
   const [row] = await db.read(
     { id },
     sql<TweetRow & { mode: FanoutMode | null; followers: string }>`
-      SELECT t.id, t.author_id, t.text, t.entities, p.state AS mode, counter_value(t.author_id, 'followers') AS followers
+      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, p.state AS mode, counter_value(t.author_id, 'followers') AS followers
       FROM tweets t LEFT JOIN pull_authors p USING (author_id) WHERE t.id = ${id}`,
   );
   return row && { tweet: toTweet(row), mode: row.mode ?? "push", followers: Number(row.followers) };

@@ -13,6 +13,7 @@ import {
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
+import type { Standing } from "./rules.ts";
 import { buildList, pullAuthors, relationsOf } from "./timeline.repo.ts";
 
 const READ_HOME = new Script(new URL("./lua/read-home-6.lua", import.meta.url));
@@ -21,14 +22,6 @@ const STANDING = new Script(new URL("./lua/standing-3.lua", import.meta.url));
 /** How often a reader looks again while lists are being built, and how long in between (ms). */
 const LOOKS = 8;
 const PAUSE_MS = 25;
-
-/** How a viewer stands to an author. */
-export interface Standing {
-  followed: boolean;
-  /** In either direction. */
-  blocked: boolean;
-  muted: boolean;
-}
 
 interface Own {
   home: Window | undefined;

@@ -1,17 +1,68 @@
-import type { Id, Tweet } from "../contracts/actions.ts";
-import type { Standing } from "./home-cache.ts";
+import type { Excludable, Id, Tweet } from "../contracts/actions.ts";
+import { existsIn, referenceOf } from "../tweet/references.ts";
 
-/** A candidate with everything that decides whether a viewer sees it. */
-export interface Candidate {
-  tweet: Tweet;
-  alive: boolean;
-  standing: Standing | undefined;
+/** How a viewer stands to an author. */
+export interface Standing {
+  followed: boolean;
+  /** In either direction. */
+  blocked: boolean;
+  muted: boolean;
 }
 
-/** Whether a candidate belongs into a viewer's home timeline as things stand now. Pure. */
-export function belongsInHome(viewer: Id, { tweet, alive, standing }: Candidate): boolean {
-  if (!alive) return false;
-  if (tweet.author_id === viewer) return true;
-  if (!standing) return false;
-  return standing.followed && !standing.blocked && !standing.muted;
+/** What decides whether a viewer sees some tweets, as things stand now. */
+export interface Known {
+  /** The tweets that exist, the originals of retweets included. */
+  alive: ReadonlySet<Id>;
+  /** Of every author that the tweets name (see authorsNamedBy), the viewer aside. */
+  standings: ReadonlyMap<Id, Standing>;
+}
+
+/**
+ * Whether a tweet belongs into a viewer's home timeline. The author is followed and not hidden, or the viewer; of a
+ * retweet the original exists and its author is not hidden either; of a reply the other side is followed too, or one of
+ * the two is the viewer. Pure.
+ */
+export function belongsInHome(viewer: Id, tweet: Tweet, known: Known): boolean {
+  const own = tweet.author_id === viewer;
+  const standing = known.standings.get(tweet.author_id);
+  if (!existsIn(known.alive, tweet)) return false;
+  if (!own && (!standing?.followed || isHidden(standing))) return false;
+  const original = referenceOf(tweet, "retweeted");
+  if (original && isHidden(known.standings.get(original.author_id))) return false;
+  const parent = referenceOf(tweet, "replied_to");
+  if (!parent || own || parent.author_id === viewer) return true;
+  return known.standings.get(parent.author_id)?.followed ?? false;
+}
+
+/** Whether a tweet shows on its author's page: it exists, and no block stands between the viewer and whom it retweets. Pure. */
+export function belongsOnPage(tweet: Tweet, known: Known): boolean {
+  const original = referenceOf(tweet, "retweeted");
+  return (
+    existsIn(known.alive, tweet) && !(original && known.standings.get(original.author_id)?.blocked === true)
+  );
+}
+
+/** Whether a query leaves a tweet out. Pure. */
+export function isExcluded(tweet: Tweet, exclude: readonly Excludable[] = []): boolean {
+  return (
+    (exclude.includes("retweets") && referenceOf(tweet, "retweeted") !== undefined) ||
+    (exclude.includes("replies") && referenceOf(tweet, "replied_to") !== undefined)
+  );
+}
+
+/** The authors whose standing the rules ask for: those of the tweets, of originals and of what is replied to. */
+export function authorsNamedBy(tweets: Iterable<Tweet>): Set<Id> {
+  const authors = new Set<Id>();
+  for (const tweet of tweets) {
+    authors.add(tweet.author_id);
+    for (const type of ["retweeted", "replied_to"] as const) {
+      const reference = referenceOf(tweet, type);
+      if (reference) authors.add(reference.author_id);
+    }
+  }
+  return authors;
+}
+
+function isHidden(standing: Standing | undefined): boolean {
+  return standing !== undefined && (standing.blocked || standing.muted);
 }

@@ -5,6 +5,7 @@ import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Id, Tweet } from "../contracts/actions.ts";
 import { type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
 import type { Range } from "./merge.ts";
+import type { Standing } from "./rules.ts";
 
 const MAX_ID = "9223372036854775807";
 
@@ -29,6 +30,20 @@ export async function relationsOf(db: ShardDb, viewer: Id): Promise<Relations> {
   return { following: of("follow"), blocked: [...new Set(of("block"))], muted: of("mute") };
 }
 
+/** How a viewer with these relations stands to each author that they name; to any other not at all. Pure. */
+export function standingsIn({ following, blocked, muted }: Relations): Map<Id, Standing> {
+  const standings = new Map<Id, Standing>();
+  const of = (author: Id): Standing => {
+    const known = standings.get(author) ?? { followed: false, blocked: false, muted: false };
+    standings.set(author, known);
+    return known;
+  };
+  for (const author of following) of(author).followed = true;
+  for (const author of blocked) of(author).blocked = true;
+  for (const author of muted) of(author).muted = true;
+  return standings;
+}
+
 /** The ids of the authors whose tweets are pulled at read time, on all shards. */
 export async function pullAuthors(db: ShardDb): Promise<Id[]> {
   const rows = await db.readAll(sql<{ author_id: Id }>`SELECT author_id FROM pull_authors`);
@@ -50,7 +65,8 @@ export async function tweetsOf(
       authors,
       limit,
       (part) => sql<TweetRow>`
-        SELECT t.id, t.author_id, t.text, t.entities FROM unnest(${part}::bigint[]) AS author
+        SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id
+        FROM unnest(${part}::bigint[]) AS author
         CROSS JOIN LATERAL (
           SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
           ORDER BY id DESC LIMIT ${limit}) t
@@ -61,7 +77,8 @@ export async function tweetsOf(
   const rows = await db.readByIds(
     authors,
     (part) => sql<TweetRow>`
-      SELECT t.id, t.author_id, t.text, t.entities FROM unnest(${part}::bigint[]) AS author
+      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id
+        FROM unnest(${part}::bigint[]) AS author
       CROSS JOIN LATERAL (
         SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
         ORDER BY id LIMIT ${limit}) t

@@ -1,11 +1,11 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
-import { limits } from "../../config/limits.ts";
 import { OutboxDrain } from "../../mixins/outbox.ts";
 import { RedisStore } from "../../mixins/redis/index.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
+import { EXCLUDABLE } from "../contracts/actions.ts";
 import { requireSelf, requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { id, optional, optionalId } from "../contracts/validators.ts";
+import { id, optionalId, optionalTime, tweetList } from "../contracts/validators.ts";
 import { Fanout } from "./fanout.ts";
 import { Timelines } from "./timelines.ts";
 
@@ -34,12 +34,12 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
   });
   const query = {
     user_id: id,
-    limit: { type: "number", integer: true, min: 1, max: limits.timelinePage.max },
     since_id: optionalId,
     until_id: optionalId,
-    cursor: optional("string"),
-    with_authors: optional("boolean"),
-    with_metrics: optional("boolean"),
+    start_time: optionalTime,
+    end_time: optionalTime,
+    exclude: { type: "array", optional: true, items: { type: "enum", values: [...EXCLUDABLE] } },
+    ...tweetList,
   } as const;
 
   return {

@@ -4,8 +4,10 @@ import type { RedisStore } from "../../mixins/redis/index.ts";
 import { ignoreDown, put, readThrough } from "../../mixins/redis/leased.ts";
 import { Script } from "../../mixins/redis/script.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id, Tweet } from "../contracts/actions.ts";
-import { existingIds, toTweet, tweetsByIds } from "./tweet.repo.ts";
+import type { Id, PublicTweet, Tweet } from "../contracts/actions.ts";
+import { edgeKinds } from "../graph/edge-kinds.ts";
+import { existsIn, idsAndOriginals } from "./references.ts";
+import { existingIds, toTweet, tweetCounts, tweetsByIds } from "./tweet.repo.ts";
 
 const PUBLISH = new Script(new URL("./lua/publish-tweet-3.lua", import.meta.url));
 const TTL_MS = limits.homeList.maxAgeMs;
@@ -28,11 +30,39 @@ export class TweetCache {
     this.#redis = redis;
   }
 
-  /** The tweets that exist among `ids`. Throws 503 where they can be had nowhere. */
+  /** The tweets that exist among `ids`; a retweet only as long as its original does. Throws 503 where they can be had nowhere. */
   async get(ids: readonly Id[]): Promise<Map<Id, Tweet>> {
-    const [alive, bodies] = await Promise.all([this.alive(ids), this.bodies(ids)]);
-    for (const id of bodies.keys()) if (!alive.has(id)) bodies.delete(id);
+    const bodies = await this.bodies(ids);
+    const alive = await this.alive(idsAndOriginals([...bodies.values()]));
+    for (const [id, tweet] of bodies) if (!existsIn(alive, tweet)) bodies.delete(id);
     return bodies;
+  }
+
+  /** The same with the tweets' public_metrics, in the order asked for. */
+  async show(ids: readonly Id[], options: { withMetrics?: boolean }): Promise<PublicTweet[]> {
+    const found = await this.get(ids);
+    const tweets = ids.flatMap((id) => found.get(id) ?? []);
+    return options.withMetrics ? this.count(tweets) : tweets;
+  }
+
+  /** Adds public_metrics as they are now. */
+  async count(tweets: readonly Tweet[]): Promise<PublicTweet[]> {
+    const ids = tweets.map(({ id }) => id);
+    const counts = new Map(
+      (await tweetCounts(this.#db, ids)).map(({ id, name, count }) => [`${id} ${name}`, Number(count)]),
+    );
+    const of = (id: Id, name: string) => counts.get(`${id} ${name}`) ?? 0;
+    return tweets.map((tweet) => ({
+      ...tweet,
+      public_metrics: {
+        retweet_count: of(tweet.id, edgeKinds.retweet.in),
+        reply_count: of(tweet.id, edgeKinds.reply.in),
+        like_count: of(tweet.id, edgeKinds.like.in),
+        quote_count: of(tweet.id, edgeKinds.quote.in),
+        bookmark_count: of(tweet.id, edgeKinds.bookmark.in),
+        impression_count: 0,
+      },
+    }));
   }
 
   /** Bodies, of deleted tweets possibly too. */

@@ -4,13 +4,16 @@ import { Batcher } from "../../mixins/batcher.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { id, idList, optional } from "../contracts/validators.ts";
+import { id, idList, optionalId, tweetExtras, tweetList } from "../contracts/validators.ts";
+import { Reconciler } from "../graph/reconciler.ts";
 import { purgeIdempotencyKeys } from "./tweet.repo.ts";
+import { TweetLists } from "./tweet-lists.ts";
 import { Tweets } from "./tweets.ts";
 
 /** Write, read and delete tweets. */
 export default function tweetService(broker: ServiceBroker): ServiceSchema {
   const { db, redis } = resourcesOf(broker);
+  const reconciler = new Reconciler(broker);
   const nudges = new Batcher<string>(
     2,
     async (shards) => {
@@ -19,7 +22,8 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
     },
     () => {}, // a lost nudge only costs the time until the next poll
   );
-  const tweets = new Tweets(db, redis, (shard) => nudges.add(shard));
+  const tweets = new Tweets({ db, redis }, reconciler, (shard) => nudges.add(shard));
+  const lists = new TweetLists({ db, redis });
   const housekeeping = new Periodic(60_000, async () => {
     await Promise.all(db.shards.map((shard) => purgeIdempotencyKeys(db, shard)));
   });
@@ -30,25 +34,30 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
       create: {
         params: {
           text: { type: "string", max: 25_000 },
+          in_reply_to_tweet_id: optionalId,
+          quote_tweet_id: optionalId,
           idempotency_key: { type: "string", min: 1, max: 128, optional: true },
         },
         handler: (ctx) => tweets.create(ctx),
       },
       delete: { params: { id }, handler: (ctx) => tweets.delete(ctx) },
+      retweet: { params: { tweet_id: id }, handler: (ctx) => tweets.retweet(ctx) },
+      unretweet: { params: { tweet_id: id }, handler: (ctx) => tweets.unretweet(ctx) },
       get: {
         readOnly: true,
-        params: {
-          ids: idList(limits.lookup),
-          with_authors: optional("boolean"),
-          with_metrics: optional("boolean"),
-        },
+        params: { ids: idList(limits.lookup), ...tweetExtras },
         handler: (ctx) => tweets.get(ctx.params),
+      },
+      about: {
+        readOnly: true,
+        params: { tweet_id: id, kind: { type: "enum", values: ["reply", "quote", "retweet"] }, ...tweetList },
+        handler: (ctx) => lists.about(ctx.params),
       },
     }),
     started: () => housekeeping.start(),
     async stopped() {
       await housekeeping.stop();
-      await nudges.close();
+      await Promise.all([nudges.close(), reconciler.close()]);
     },
   };
 }

@@ -1,13 +1,24 @@
 import { retrySoon } from "../../mixins/outbox.repo.ts";
-import type { RedisStore } from "../../mixins/redis/index.ts";
 import { ignoreDown } from "../../mixins/redis/leased.ts";
+import type { Resources } from "../../mixins/resources.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id, ParamsOf, ResultOf, Tweet } from "../contracts/actions.ts";
+import type { Id, ParamsOf, ResultOf, Tweet, TweetReference } from "../contracts/actions.ts";
 import { type Ctx, requireViewer } from "../contracts/context.ts";
 import { RoostError } from "../contracts/errors.ts";
+import { blockBetween } from "../graph/edges.repo.ts";
+import type { Reconciler } from "../graph/reconciler.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { extractEntities, requireTweetText, withMentionIds } from "./entities.ts";
-import { authorOf, deleteTweet, insertTweet } from "./tweet.repo.ts";
+import { originalId, requireOriginal, unknownTweet } from "./originals.ts";
+import { retweetText } from "./references.ts";
+import {
+  type ChangedEdge,
+  deleteTweet,
+  insertRetweet,
+  insertTweet,
+  retweetOf,
+  tweetNow,
+} from "./tweet.repo.ts";
 import { TweetCache } from "./tweet-cache.ts";
 
 /** What the tweet service's actions do. `nudge` tells the drains that a shard's outbox has a tweet job. */
@@ -15,62 +26,122 @@ export class Tweets {
   readonly #db: ShardDb;
   readonly #cache: TweetCache;
   readonly #users: UserReader;
+  readonly #reconciler: Reconciler;
   readonly #nudge: (shard: string) => void;
 
-  constructor(db: ShardDb, redis: RedisStore | undefined, nudge: (shard: string) => void) {
+  constructor(
+    { db, redis }: Pick<Resources, "db" | "redis">,
+    reconciler: Reconciler,
+    nudge: (shard: string) => void,
+  ) {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
+    this.#reconciler = reconciler;
     this.#nudge = nudge;
   }
 
   /** Commits first, shows after: the author's own list has the tweet when this returns, the followers' soon after. */
   async create(ctx: Ctx<ParamsOf<"tweet.create">>): Promise<Tweet> {
     const { userId: author_id } = requireViewer(ctx);
-    const { text, idempotency_key } = ctx.params;
+    const { text, idempotency_key, in_reply_to_tweet_id, quote_tweet_id } = ctx.params;
     requireTweetText(text);
-    const entities = await this.#entities(ctx, text);
-    const { tweet, job } = await insertTweet(this.#db, { author_id, text, entities, idempotency_key });
-    await this.#settle(job, () => this.#cache.publish(tweet));
-    return tweet;
+    const [parent, quoted, entities] = await Promise.all([
+      this.#refer(author_id, "in_reply_to_tweet_id", in_reply_to_tweet_id),
+      this.#refer(author_id, "quote_tweet_id", quote_tweet_id),
+      this.#entities(ctx, text),
+    ]);
+    const references = [...refersTo("replied_to", parent), ...refersTo("quoted", quoted)];
+    const conversation_id = parent?.conversation_id;
+    const made = await insertTweet(this.#db, {
+      author_id,
+      text,
+      entities,
+      references,
+      conversation_id,
+      idempotency_key,
+    });
+    await this.#settle(made, () => this.#cache.publish(made.tweet));
+    return made.tweet;
+  }
+
+  /** A tweet of its own that stands for another; the one there is, where there is one. */
+  async retweet(ctx: Ctx<ParamsOf<"tweet.retweet">>): Promise<ResultOf<"tweet.retweet">> {
+    const { userId: author_id } = requireViewer(ctx);
+    const original = await this.#readable(author_id, "tweet_id", ctx.params.tweet_id);
+    const author = (await this.#users.get([original.author_id])).get(original.author_id);
+    const text = retweetText(author?.username ?? "", original.text);
+    const known = author ? { [author.username.toLowerCase()]: author.id } : {};
+    const entities = withMentionIds(extractEntities(text), known);
+    const made = await insertRetweet(this.#db, { author_id, original, text, entities });
+    if (made) {
+      await this.#settle(made, () => this.#cache.publish(made.tweet));
+      return { retweeted: true, id: made.tweet.id };
+    }
+    const id = await retweetOf(this.#db, author_id, original.id);
+    // Undone in the same moment: whoever asks again makes it anew.
+    if (!id) throw new RoostError("CONFLICT", "This retweet was undone at the same time: try again.");
+    return { retweeted: true, id };
+  }
+
+  /** Takes back the viewer's retweet of a tweet, if there is one; `tweet_id` may also be a retweet of it. */
+  async unretweet(ctx: Ctx<ParamsOf<"tweet.unretweet">>): Promise<ResultOf<"tweet.unretweet">> {
+    const { userId } = requireViewer(ctx);
+    const id = await retweetOf(this.#db, userId, await originalId(this.#db, ctx.params.tweet_id));
+    if (id) await this.#remove(id, userId);
+    return { retweeted: false };
   }
 
   /** Hides first, commits after: no reader sees the tweet once this returns, whatever fan-out is under way. */
   async delete(ctx: Ctx<ParamsOf<"tweet.delete">>): Promise<{ deleted: boolean }> {
     const { userId } = requireViewer(ctx);
     const { id } = ctx.params;
-    const author = await authorOf(this.#db, id);
-    if (!author) throw notFound(id);
-    if (author !== userId) {
+    const tweet = await tweetNow(this.#db, id);
+    if (!tweet) throw unknownTweet("id", id);
+    if (tweet.author_id !== userId) {
       throw new RoostError("FORBIDDEN", "You may delete your own tweets only.", {
         errors: [{ message: "is not a tweet of yours", parameters: { id: [id] } }],
       });
     }
+    await this.#remove(id, userId);
+    return { deleted: true };
+  }
+
+  async get({ ids, ...extras }: ParamsOf<"tweet.get">): Promise<ResultOf<"tweet.get">> {
+    const tweets = await this.#cache.show(ids, { withMetrics: extras.with_tweet_metrics });
+    return { tweets, users: await this.#users.authorsOf(tweets, extras) };
+  }
+
+  async #remove(id: Id, author: Id): Promise<void> {
     await this.#cache.hide(id, "meanwhile").catch(ignoreDown);
-    let job: Id | undefined;
+    let gone: Awaited<ReturnType<typeof deleteTweet>>;
     try {
-      job = await deleteTweet(this.#db, id, author);
+      gone = await deleteTweet(this.#db, id, author);
     } catch (error) {
       await this.#cache.unhide(id).catch(ignoreDown);
       throw error;
     }
-    await this.#settle(job, () => this.#cache.hide(id));
-    return { deleted: true };
+    await this.#settle(gone ?? { job: undefined, edges: [] }, () => this.#cache.hide(id));
   }
 
-  async get({ ids, with_authors, with_metrics }: ParamsOf<"tweet.get">): Promise<ResultOf<"tweet.get">> {
-    const found = await this.#cache.get(ids);
-    const tweets = ids.flatMap((id) => found.get(id) ?? []);
-    if (!with_authors) return { tweets, users: [] };
-    const users = await this.#users.get(
-      tweets.map((tweet) => tweet.author_id),
-      { withMetrics: with_metrics },
-    );
-    return { tweets, users: [...users.values()] };
+  async #refer(author: Id, field: string, id: Id | undefined): Promise<Tweet | undefined> {
+    return id === undefined ? undefined : this.#readable(author, field, id);
   }
 
-  /** Brings about at once what a reader of the own list must see; the job does the rest, or all where Redis is away. */
-  async #settle(job: Id | undefined, effect: () => Promise<void>): Promise<void> {
+  /** The tweet that an id stands for. Throws 404 where there is none, 403 where a block stands between. */
+  async #readable(viewer: Id, field: string, id: Id): Promise<Tweet> {
+    const tweet = await requireOriginal(this.#db, field, id);
+    if (tweet.author_id !== viewer && (await blockBetween(this.#db, viewer, tweet.author_id))) {
+      throw new RoostError("FORBIDDEN", "A block stands between you and the author of this tweet.");
+    }
+    return tweet;
+  }
+
+  /** Brings about at once what a reader of the own list must see; the jobs do the rest, or all where Redis is away. */
+  async #settle(
+    { job, edges }: { job: Id | undefined; edges: ChangedEdge[] },
+    effect: () => Promise<void>,
+  ): Promise<void> {
     try {
       await effect();
     } catch (error) {
@@ -78,6 +149,7 @@ export class Tweets {
       if (job) await retrySoon(this.#db, [job], error);
     }
     if (job) this.#nudge(this.#db.shardOf({ id: job }));
+    await Promise.all(edges.map((changed) => this.#reconciler.inline(changed.edge, [changed.job])));
   }
 
   async #entities(ctx: Ctx, text: string) {
@@ -88,8 +160,6 @@ export class Tweets {
   }
 }
 
-function notFound(id: Id): RoostError {
-  return new RoostError("NOT_FOUND", `Could not find tweet with id: [${id}].`, {
-    errors: [{ message: "names no tweet", parameters: { id: [id] } }],
-  });
+function refersTo(type: TweetReference["type"], tweet: Tweet | undefined): TweetReference[] {
+  return tweet ? [{ type, id: tweet.id, author_id: tweet.author_id }] : [];
 }

@@ -1,7 +1,7 @@
 import { readThrough } from "../../mixins/redis/leased.ts";
 import type { Resources } from "../../mixins/resources.ts";
 import { idTime } from "../../mixins/shard-db/ids.ts";
-import type { Id, PublicUser } from "../contracts/actions.ts";
+import type { Id, PublicUser, Tweet, TweetExtras } from "../contracts/actions.ts";
 import { UserRepo, type UserRow } from "./user.repo.ts";
 
 const TTL_MS = 86_400_000;
@@ -37,6 +37,13 @@ export class UserReader {
       if (user) user.public_metrics = { ...counts, listed_count: 0 };
     }
     return users;
+  }
+
+  /** The authors of some tweets, where they are asked for. */
+  async authorsOf(tweets: readonly Tweet[], extras: TweetExtras): Promise<PublicUser[]> {
+    if (!extras.with_authors) return [];
+    const ids = tweets.map(({ author_id }) => author_id);
+    return [...(await this.get(ids, { withMetrics: extras.with_metrics })).values()];
   }
 
   /** Drops a cached profile; a fill that is under way is refused. Throws RedisDown. */

@@ -26,6 +26,7 @@ const tweet = (id: string, author_id = "1"): Tweet => ({
   author_id,
   text: `text ${id}`,
   created_at: "2026-01-01T00:00:00.000Z",
+  conversation_id: id,
 });
 const views = shape({ "tweet.fields": tweetFields, "user.fields": userFields, expansions: tweetExpansions });
 const view = (query: Record<string, string> = {}) => views.parse({ ...query });

@@ -1,4 +1,4 @@
-import type { Id, PublicUser, TimelinePage, Tweet } from "../../contracts/actions.ts";
+import type { Id, PublicTweet, PublicUser, TimelinePage } from "../../contracts/actions.ts";
 import { notFound, notFoundProblem, type ResourceType } from "../problem.ts";
 import { includedUsers, presentTweet, type TweetView } from "./tweets.ts";
 import { presentUser, type UserSelection } from "./users.ts";
@@ -71,7 +71,7 @@ export function userPageAnswer(
 
 /** Several tweets, asked for by id. */
 export function tweetsAnswer(
-  { tweets, users }: { tweets: Tweet[]; users: PublicUser[] },
+  { tweets, users }: { tweets: PublicTweet[]; users: PublicUser[] },
   ids: readonly Id[],
   view: TweetView,
 ): Answer {
@@ -85,7 +85,7 @@ export function tweetsAnswer(
 
 /** One tweet. Throws 404 where there is none. */
 export function tweetAnswer(
-  { tweets, users }: { tweets: Tweet[]; users: PublicUser[] },
+  { tweets, users }: { tweets: PublicTweet[]; users: PublicUser[] },
   id: Id,
   view: TweetView,
 ): Answer {

@@ -1,8 +1,15 @@
-import type { PublicUser, Tweet } from "../../contracts/actions.ts";
+import type { Id, PublicTweet, PublicUser, TweetExtras, TweetReference } from "../../contracts/actions.ts";
+import { referenceOf } from "../../tweet/references.ts";
 import { ignored, selection } from "./selection.ts";
-import { pick, presentUser, type UserSelection } from "./users.ts";
+import { pick, presentUser, type UserSelection, userFields } from "./users.ts";
 
-type Key = keyof Tweet;
+/** A tweet as the X API has it. */
+interface TweetJson extends Omit<PublicTweet, "referenced_tweets"> {
+  referenced_tweets?: { type: TweetReference["type"]; id: Id }[];
+  in_reply_to_user_id?: Id;
+}
+
+type Key = keyof TweetJson;
 
 /** The X API's names; those without a value here are accepted and absent. */
 const TWEET_FIELDS = [
@@ -55,17 +62,28 @@ const TWEET_EXPANSIONS = [
   "referenced_tweets.id.author_id",
 ] as const;
 const ALWAYS: Key[] = ["id", "text"];
-const KEPT: Key[] = ["author_id", "created_at", "entities"];
+const KEPT: Key[] = [
+  "author_id",
+  "conversation_id",
+  "created_at",
+  "entities",
+  "public_metrics",
+  "referenced_tweets",
+  "in_reply_to_user_id",
+];
 
 /** Which fields of a tweet go out, beside `edit_history_tweet_ids`, which always does. */
-export type TweetSelection = readonly Key[];
+export interface TweetSelection {
+  keys: readonly Key[];
+  metrics: boolean;
+}
 
-export const tweetFields = selection<TweetSelection>(TWEET_FIELDS, (names) => [
-  ...ALWAYS,
-  ...KEPT.filter((key) => names.has(key)),
-]);
+export const tweetFields = selection<TweetSelection>(TWEET_FIELDS, (names) => ({
+  keys: [...ALWAYS, ...KEPT.filter((key) => names.has(key))],
+  metrics: names.has("public_metrics"),
+}));
 export const tweetExpansions = selection(TWEET_EXPANSIONS, (names) => ({ authors: names.has("author_id") }));
-export const mediaFields = ignored([
+const mediaFields = ignored([
   "alt_text",
   "duration_ms",
   "height",
@@ -80,8 +98,8 @@ export const mediaFields = ignored([
   "variants",
   "width",
 ]);
-export const pollFields = ignored(["duration_minutes", "end_datetime", "id", "options", "voting_status"]);
-export const placeFields = ignored([
+const pollFields = ignored(["duration_minutes", "end_datetime", "id", "options", "voting_status"]);
+const placeFields = ignored([
   "contained_within",
   "country",
   "country_code",
@@ -99,15 +117,43 @@ export interface TweetView {
   expansions: { authors: boolean };
 }
 
+/** The query parameters of a TweetView. */
+export const TWEET_VIEW = {
+  "tweet.fields": tweetFields,
+  "user.fields": userFields,
+  expansions: tweetExpansions,
+  "media.fields": mediaFields,
+  "poll.fields": pollFields,
+  "place.fields": placeFields,
+};
+
+/** Authors are asked for only where an expansion shows them, metrics only where a field does. */
+export function extrasOf(view: TweetView): TweetExtras {
+  const { authors } = view.expansions;
+  return {
+    with_authors: authors,
+    with_metrics: authors && view["user.fields"].metrics,
+    with_tweet_metrics: view["tweet.fields"].metrics,
+  };
+}
+
 /** A tweet with the selected fields. An expansion of the author shows the author's id, as in the X API. */
 export function presentTweet(
-  tweet: Tweet,
+  tweet: PublicTweet,
   view: TweetView,
-): Partial<Tweet> & { edit_history_tweet_ids: string[] } {
-  const picked = pick(tweet, view["tweet.fields"]);
+): Partial<TweetJson> & { edit_history_tweet_ids: string[] } {
+  const picked = pick(toJson(tweet), view["tweet.fields"].keys);
   if (view.expansions.authors) picked.author_id = tweet.author_id;
   // Tweets are not edited: each is its own history.
   return { ...picked, edit_history_tweet_ids: [tweet.id] };
+}
+
+function toJson(tweet: PublicTweet): TweetJson {
+  return {
+    ...tweet,
+    referenced_tweets: tweet.referenced_tweets?.map(({ type, id }) => ({ type, id })),
+    in_reply_to_user_id: referenceOf(tweet, "replied_to")?.author_id,
+  };
 }
 
 /** The authors that an expansion adds; absent where none was asked for or there is none. */

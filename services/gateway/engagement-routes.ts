@@ -1,0 +1,102 @@
+import { limits } from "../../config/limits.ts";
+import { requireSelf } from "../contracts/context.ts";
+import { type Endpoint, forViewer } from "./endpoint.ts";
+import { id, pageSize, paginationToken, shape } from "./fields.ts";
+import { timelineAnswer, userPageAnswer } from "./present/answers.ts";
+import { extrasOf, TWEET_VIEW, tweetFields } from "./present/tweets.ts";
+import { userExpansions, userFields } from "./present/users.ts";
+
+/** What a user may do with a tweet, the actions that do and undo it, and what the path calls the tweet. */
+const ENGAGEMENTS = [
+  { name: "likes", make: "graph.like", undo: "graph.unlike", tweet: "tweet_id" },
+  { name: "bookmarks", make: "graph.bookmark", undo: "graph.unbookmark", tweet: "tweet_id" },
+  { name: "retweets", make: "tweet.retweet", undo: "tweet.unretweet", tweet: "source_tweet_id" },
+] as const;
+
+const ONE = shape({ id });
+const TWEET = shape({ tweet_id: id });
+const TWEETS = shape({
+  ...TWEET_VIEW,
+  max_results: pageSize(limits.timelinePage),
+  pagination_token: paginationToken,
+});
+const USERS = shape({
+  "user.fields": userFields,
+  "tweet.fields": tweetFields,
+  expansions: userExpansions,
+  max_results: pageSize(limits.engagedPage),
+  pagination_token: paginationToken,
+});
+
+/** Likes, bookmarks and retweets, and the lists of what was engaged with, of who did it, and of what is about a tweet. */
+export const engagementRoutes: Endpoint[] = [
+  ...ENGAGEMENTS.flatMap(({ name, make, undo, tweet }) => [
+    forViewer(
+      { method: "POST", path: `2/users/:id/${name}`, rate: "write", params: ONE, body: TWEET },
+      async ({ ctx, params, body }) => {
+        requireSelf(ctx, params.id);
+        return { data: await ctx.call(make, body) };
+      },
+    ),
+    forViewer(
+      {
+        method: "DELETE",
+        path: `2/users/:id/${name}/:${tweet}`,
+        rate: "write",
+        params: shape<Record<string, string>>({ id, [tweet]: id }),
+      },
+      async ({ ctx, params }) => {
+        requireSelf(ctx, params.id ?? "");
+        return { data: await ctx.call(undo, { tweet_id: params[tweet] ?? "" }) };
+      },
+    ),
+  ]),
+  ...(["like", "bookmark"] as const).map((kind) =>
+    forViewer(
+      {
+        method: "GET",
+        path: kind === "like" ? "2/users/:id/liked_tweets" : "2/users/:id/bookmarks",
+        rate: "read",
+        params: ONE,
+        query: TWEETS,
+      },
+      async ({ ctx, params, query }) => {
+        const { max_results: limit, pagination_token: cursor } = query;
+        const wanted = { user_id: params.id, kind, limit, cursor, ...extrasOf(query) };
+        return timelineAnswer(await ctx.call("graph.engagements", wanted), query);
+      },
+    ),
+  ),
+  ...(["like", "retweet"] as const).map((kind) =>
+    forViewer(
+      {
+        method: "GET",
+        path: kind === "like" ? "2/tweets/:id/liking_users" : "2/tweets/:id/retweeted_by",
+        rate: "read",
+        params: ONE,
+        query: USERS,
+      },
+      async ({ ctx, params, query }) => {
+        const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
+        const wanted = { tweet_id: params.id, kind, limit, cursor, with_metrics: selected.metrics };
+        return userPageAnswer(await ctx.call("graph.engaged", wanted), selected);
+      },
+    ),
+  ),
+  ...(["quote", "retweet"] as const).map((kind) =>
+    forViewer(
+      {
+        method: "GET",
+        path: kind === "quote" ? "2/tweets/:id/quote_tweets" : "2/tweets/:id/retweets",
+        rate: "read",
+        params: ONE,
+        query: TWEETS,
+      },
+      async ({ ctx, params, query }) => {
+        const { max_results: limit, pagination_token: cursor } = query;
+        const wanted = { tweet_id: params.id, kind, limit, cursor, ...extrasOf(query) };
+        return timelineAnswer(await ctx.call("tweet.about", wanted), query);
+      },
+    ),
+  ),
+];
