@@ -2,10 +2,11 @@ import type pg from "pg";
 import type { Topology } from "../../config/topology.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
 import { bucketOf } from "./ids.ts";
-import { ShardPools, sqlState, translate } from "./pools.ts";
+import { type PoolOptions, ShardPools, sqlState, translate } from "./pools.ts";
 import { bucketFor, type Placement, Router, type ShardMap } from "./router.ts";
 import { mergeById, scatter } from "./scatter.ts";
-import { type Statement, sql } from "./sql.ts";
+import { type Snapshots, takeSnapshots } from "./snapshots.ts";
+import { run, type Statement, sql } from "./sql.ts";
 
 export type { Placement } from "./router.ts";
 export { sql } from "./sql.ts";
@@ -36,13 +37,8 @@ export class ShardDb {
   readonly #pools: Map<string, ShardPools>;
   #router: Router | undefined;
 
-  constructor(topology: Topology, options: { poolSize: number; application: string }) {
-    this.#pools = new Map(
-      topology.shards.map((shard) => [
-        shard.name,
-        new ShardPools(shard, options.poolSize, options.application),
-      ]),
-    );
+  constructor(topology: Topology, options: PoolOptions) {
+    this.#pools = new Map(topology.shards.map((shard) => [shard.name, new ShardPools(shard, options)]));
   }
 
   /** Learns the shard map and starts watching the replicas. Throws 503 where no shard answers. */
@@ -133,6 +129,11 @@ export class ShardDb {
       this.readShard(shard, statement, options),
     );
     return parts.flat();
+  }
+
+  /** Every shard's primary as of one moment (see takeSnapshots); the caller closes them. Throws 503. */
+  snapshots(): Promise<Snapshots> {
+    return takeSnapshots(this.shards.map((shard) => this.#poolsOf(shard)));
   }
 
   /** Runs one writing statement in a transaction of its own, in a single round trip. */
@@ -278,10 +279,4 @@ function isIdConstraint(constraint: unknown): boolean {
   return ["tweets_pkey", "users_pkey", "outbox_pkey", "counter_deltas_pkey"].some(
     (name) => name === constraint,
   );
-}
-
-async function run<Row>(on: pg.Pool | pg.PoolClient, { name, text, values }: Statement<Row>): Promise<Row[]> {
-  // pg cannot know the row type of a text: it is declared once, where the statement is written.
-  const { rows } = await on.query({ name, text, values });
-  return rows as Row[];
 }

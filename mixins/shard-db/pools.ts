@@ -11,18 +11,27 @@ export const TIMEOUTS = {
   idleInTransaction: 45_000,
 } as const;
 
+export interface PoolOptions {
+  poolSize: number;
+  /** How the connections are named in pg_stat_activity. */
+  application: string;
+  /** How long a statement may take and a transaction may wait for its next one, for work that no request waits for. */
+  patienceMs?: number;
+}
+
 /** Opens a pool whose every wait is bounded. `pipeline`: statements are sent without waiting for the one before. */
-export function openPool(url: string, max: number, application: string): pg.Pool {
+export function openPool(url: string, { poolSize, application, patienceMs }: PoolOptions): pg.Pool {
+  const statement = patienceMs ?? TIMEOUTS.statement;
   const pool = new pg.Pool({
     connectionString: url,
-    max,
+    max: poolSize,
     application_name: application,
     connectionTimeoutMillis: TIMEOUTS.connect,
     idleTimeoutMillis: 60_000,
-    statement_timeout: TIMEOUTS.statement,
-    query_timeout: TIMEOUTS.statement + 2_000,
+    statement_timeout: statement,
+    query_timeout: statement + 2_000,
     lock_timeout: TIMEOUTS.lock,
-    idle_in_transaction_session_timeout: TIMEOUTS.idleInTransaction,
+    idle_in_transaction_session_timeout: patienceMs ?? TIMEOUTS.idleInTransaction,
     keepAlive: true,
     pipeline: true,
   });
@@ -43,11 +52,11 @@ export class ShardPools {
   readonly read: pg.Pool;
   readonly replicas: ReplicaSet;
 
-  constructor(config: ShardConfig, size: number, application: string) {
+  constructor(config: ShardConfig, options: PoolOptions) {
     this.name = config.name;
-    this.write = openPool(config.primary, size, application);
-    this.read = openPool(config.primary, size, application);
-    this.replicas = new ReplicaSet(config.replicas, this.read, (url) => openPool(url, size, application));
+    this.write = openPool(config.primary, options);
+    this.read = openPool(config.primary, options);
+    this.replicas = new ReplicaSet(config.replicas, this.read, (url) => openPool(url, options));
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type pg from "pg";
 
 /** A prepared statement and its values. `Row` is what it returns: bigints as decimal strings, timestamps as Dates. */
 export interface Statement<Row> {
@@ -23,4 +24,13 @@ export function sql<Row = never>(strings: TemplateStringsArray, ...values: unkno
     prepared.set(strings, known);
   }
   return { ...known, values };
+}
+
+export async function run<Row>(
+  on: pg.Pool | pg.PoolClient,
+  { name, text, values }: Statement<Row>,
+): Promise<Row[]> {
+  // pg cannot know the row type of a text: it is declared once, where the statement is written.
+  const { rows } = await on.query({ name, text, values });
+  return rows as Row[];
 }

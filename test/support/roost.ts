@@ -2,13 +2,15 @@ import { randomBytes } from "node:crypto";
 import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import { Oracle } from "../../bench/load/oracle.ts";
-import type { ServiceName } from "../../config/env.ts";
+import { readEnv, type ServiceName } from "../../config/env.ts";
 import { type Resources, resourcesOf } from "../../mixins/resources.ts";
 import { bucketOfHandle } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import type { ActionName, ParamsOf, ResultOf, Tweet } from "../../services/contracts/actions.ts";
 import { type RunningNode, startNode } from "../../services/node.ts";
+import { audit } from "../../services/operator/audit.ts";
+import type { Finding } from "../../services/operator/audit-findings.ts";
 import { createShards, serverUrl, type TestShards } from "./servers.ts";
 
 /** Someone who signed up for a test. */
@@ -141,6 +143,11 @@ export class Roost {
     // A node's own services, which a node that was only heard of does not have yet.
     const services = this.broker.registry.getServiceList({ onlyAvailable: true, skipInternal: true });
     return services.some((item) => item.nodeID === nodeId);
+  }
+
+  /** Everything that disagrees with what it should agree with. */
+  audit(): Promise<Finding[]> {
+    return Array.fromAsync(audit(readEnv(this.env)));
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,71 @@
+import type { Id } from "../contracts/actions.ts";
+import type { EdgeKey } from "../graph/edges.repo.ts";
+
+/** An edge whose two rows disagree: the id that each holds, null where it is missing. */
+export interface MirrorFinding extends EdgeKey {
+  check: "mirror";
+  forward: Id | null;
+  mirror: Id | null;
+}
+
+/** A follow that stands although one of the two blocks the other. */
+export interface BlockFinding {
+  check: "block";
+  src: Id;
+  dst: Id;
+}
+
+/** A counter (what is folded and what is pending) that is not the number of rows it counts. */
+export interface CounterFinding {
+  check: "counter";
+  shard: string;
+  subject: Id;
+  name: string;
+  value: string;
+  rows: string;
+}
+
+/** Rows that routing does not find where they are. */
+export interface PlacementFinding {
+  check: "placement";
+  shard: string;
+  table: string;
+  rows: string;
+  fault: string;
+}
+
+/** A job that was given up, or that is not getting done. */
+export interface OutboxFinding {
+  check: "outbox";
+  shard: string;
+  id: Id;
+  kind: string;
+  key: unknown;
+  fault: string;
+}
+
+/** One thing that disagrees with what it should agree with. */
+export type Finding = MirrorFinding | BlockFinding | CounterFinding | PlacementFinding | OutboxFinding;
+
+/** A finding in one line. */
+export function describeFinding(finding: Finding): string {
+  switch (finding.check) {
+    case "mirror": {
+      const { src, kind, dst, forward, mirror } = finding;
+      const fault = !mirror
+        ? "has no mirror"
+        : !forward
+          ? "is a mirror without an edge"
+          : `has id ${forward}, its mirror ${mirror}`;
+      return `edge ${src} ${kind} ${dst} ${fault}`;
+    }
+    case "block":
+      return `follow ${finding.src} → ${finding.dst} stands across a block`;
+    case "counter":
+      return `counter ${finding.name} of ${finding.subject} is ${finding.value}, its rows are ${finding.rows}`;
+    case "placement":
+      return `${finding.shard}: ${finding.rows} rows of ${finding.table} ${finding.fault}`;
+    case "outbox":
+      return `${finding.shard}: job ${finding.id} ${finding.kind} ${JSON.stringify(finding.key)} ${finding.fault}`;
+  }
+}

@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ShardDb } from "../../mixins/shard-db/index.ts";
+import type { Snapshot } from "../../mixins/shard-db/snapshots.ts";
+import type { EdgeKey } from "../graph/edges.repo.ts";
+import {
+  edgesNow,
+  followsAcrossBlocks,
+  forwardEdges,
+  forwardSums,
+  mirrorEdges,
+  mirrorSums,
+  misplacedRows,
+  stuckJobs,
+  wrongCounters,
+} from "./audit.repo.ts";
+import { countedKinds } from "./audit-counters.ts";
+import { differences, differingBuckets, type EdgeDifference, mergeSorted } from "./audit-edges.ts";
+import type { Finding, MirrorFinding } from "./audit-findings.ts";
+
+/** Differences that are looked at again together, and how long a change in flight is given meanwhile (ms). */
+const LOOKED_AT = 5_000;
+const PAUSE_MS = 500;
+
+/** Says what is being checked; `done` of `total`, where that is known. */
+export type Say = (what: string) => void;
+
+/** Compares what the shards hold, with each other and with itself. Throws 503 where one cannot be asked. */
+export async function* auditShards(db: ShardDb, say: Say): AsyncGenerator<Finding> {
+  const { shards, close } = await db.snapshots();
+  try {
+    say("edges against mirrors");
+    yield* wrongMirrors(db, shards, say);
+    for (const [what, check] of CHECKS) {
+      say(what);
+      yield* (await Promise.all(shards.map(check))).flat();
+    }
+  } finally {
+    await close();
+  }
+}
+
+/** Whatever is committed in one transaction on one shard: its snapshot shows all of it or nothing. */
+const CHECKS: [what: string, check: (shot: Snapshot) => Promise<Finding[]>][] = [
+  [
+    "follows against blocks",
+    async (shot) => (await followsAcrossBlocks(shot)).map((row) => ({ check: "block", ...row })),
+  ],
+  [
+    "counters",
+    async (shot) => {
+      const rows = await wrongCounters(shot, countedKinds);
+      return rows.map((row) => ({ check: "counter", shard: shot.shard, ...row }));
+    },
+  ],
+  ["placement", misplacedRows],
+  ["outbox", stuckJobs],
+];
+
+/** Sums of all edges by bucket first; then, of buckets that differ, row by row; then those that differ, once more. */
+async function* wrongMirrors(db: ShardDb, shards: Snapshot[], say: Say): AsyncGenerator<MirrorFinding> {
+  const sums = await Promise.all(
+    shards.map(async (shot) => ({ forward: await forwardSums(shot), mirrors: await mirrorSums(shot) })),
+  );
+  const buckets = differingBuckets(
+    sums.flatMap(({ forward }) => forward),
+    sums.flatMap(({ mirrors }) => mirrors),
+  );
+  if (buckets.length === 0) return;
+  say(`edges against mirrors, in ${buckets.length} buckets that differ`);
+  // Each side has a connection of its own to a shard: one waits for the other.
+  const found = differences(
+    mergeSorted(shards.map((shot) => forwardEdges(shot, buckets))),
+    mergeSorted(shards.map((shot) => mirrorEdges(shot, buckets))),
+  );
+  for await (const chunk of chunks(found, LOOKED_AT)) yield* await stillDiffering(db, chunk);
+}
+
+/** The differences that were there twice, unchanged, while no job was queued that would mend them. */
+async function stillDiffering(db: ShardDb, seen: EdgeDifference[]): Promise<MirrorFinding[]> {
+  let left: MirrorFinding[] = seen.map((edge) => ({ check: "mirror", ...edge }));
+  for (const pause of [0, PAUSE_MS]) {
+    if (left.length === 0) return [];
+    await sleep(pause);
+    const now = new Map((await edgesNow(db, left)).map((edge) => [nameOf(edge), edge]));
+    left = left.filter((before) => {
+      const edge = now.get(nameOf(before));
+      return edge && !edge.pending && edge.forward === before.forward && edge.mirror === before.mirror;
+    });
+  }
+  return left;
+}
+
+const nameOf = ({ src, kind, dst }: EdgeKey): string => `${src} ${kind} ${dst}`;
+
+async function* chunks<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for await (const item of items) {
+    chunk.push(item);
+    if (chunk.length < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
