@@ -21,6 +21,7 @@ export class Metrics {
   readonly fanoutPushes = this.#counter("fanout_pushes_total", "Home lists that a tweet was offered to", []);
   readonly outboxJobs = this.#counter("outbox_jobs_total", "Outbox jobs worked on", ["kind", "outcome"]);
   readonly outboxDepth = this.#gauge("outbox_depth", "Due jobs in the outbox", ["shard", "kind"]);
+  readonly deadLetters = this.#gauge("outbox_dead_letters", "Jobs that were given up", ["shard", "kind"]);
   readonly homeReads = this.#counter(
     "home_reads_total",
     "Home timeline reads by where they were served from",

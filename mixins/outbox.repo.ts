@@ -9,41 +9,57 @@ export interface OutboxJob {
   cursor: unknown;
   /** Including the one under way. */
   attempts: number;
+  /** Attempts that began and never ended: the job may have killed its worker. */
+  lost: number;
 }
 
-/** Due jobs, of each kind in the order they became due, locked. `suspect`: an earlier attempt never came back. */
-export async function dueJobs(
-  tx: Tx,
-  kinds: string[],
-  limit: number,
-): Promise<{ id: string; suspect: boolean }[]> {
+/**
+ * Locks due jobs until the transaction ends, of each kind those that became due first, in the order of their ids; those
+ * that another worker has are left out.
+ */
+export async function takeJobs(tx: Tx, kinds: string[], limit: number): Promise<OutboxJob[]> {
   // Losing this commit only repeats a job. A look at each kind by itself goes straight along its index.
   const [, rows] = await Promise.all([
     tx.query(sql`SET LOCAL synchronous_commit TO off`),
-    tx.query(sql<{ id: string; suspect: boolean }>`
-      SELECT due.id, due.suspect FROM unnest(${kinds}::text[]) AS wanted CROSS JOIN LATERAL (
-        SELECT id, attempts > 0 AND last_error IS NULL AS suspect FROM outbox
-        WHERE kind = wanted AND run_after <= now() ORDER BY run_after LIMIT ${limit} FOR UPDATE SKIP LOCKED) due`),
+    tx.query(sql<OutboxJob>`
+      SELECT due.id, kind, key, cursor, attempts + coalesce(times, 0) + 1 AS attempts, coalesce(times, 0) AS lost
+      FROM unnest(${kinds}::text[]) AS wanted CROSS JOIN LATERAL (
+        SELECT * FROM outbox WHERE kind = wanted AND run_after <= now()
+        ORDER BY run_after LIMIT ${limit} FOR UPDATE SKIP LOCKED
+      ) due LEFT JOIN outbox_begun USING (id) ORDER BY due.id`),
   ]);
   return rows;
 }
 
-export async function markAttempt(tx: Tx, ids: string[]): Promise<void> {
-  await tx.query(sql`UPDATE outbox SET attempts = attempts + 1, last_error = NULL WHERE id = ANY(${ids})`);
-}
-
-/** Locks jobs for as long as they are worked on; those that another worker has are left out. */
-export async function lockJobs(tx: Tx, ids: string[]): Promise<OutboxJob[]> {
+/** The same for one job, if it is still there and nobody else has it. */
+export async function takeJob(tx: Tx, id: string): Promise<OutboxJob[]> {
   const [, rows] = await Promise.all([
     tx.query(sql`SET LOCAL synchronous_commit TO off`),
     tx.query(sql<OutboxJob>`
-      SELECT id, kind, key, cursor, attempts FROM outbox WHERE id = ANY(${ids}) ORDER BY id FOR UPDATE SKIP LOCKED`),
+      SELECT due.id, kind, key, cursor, attempts + coalesce(times, 0) + 1 AS attempts, coalesce(times, 0) AS lost
+      FROM (SELECT * FROM outbox WHERE id = ${id} FOR UPDATE SKIP LOCKED) due LEFT JOIN outbox_begun USING (id)`),
   ]);
   return rows;
+}
+
+/**
+ * Counts attempts at jobs that are taken, in a transaction of its own: the count is there whatever becomes of the worker.
+ * `finish` takes it back.
+ */
+export function countAttempts(db: ShardDb, shard: string, ids: string[]): Promise<void> {
+  return db.transactionOn(shard, async (tx) => {
+    await Promise.all([
+      tx.enter(ids),
+      tx.query(sql`
+        INSERT INTO outbox_begun (id, times) SELECT id, 1 FROM unnest(${ids}::bigint[]) id
+        ON CONFLICT (id) DO UPDATE SET times = outbox_begun.times + 1`),
+    ]);
+  });
 }
 
 /** Stores how each job ended. */
 export async function finish(tx: Tx, results: JobResult[]): Promise<void> {
+  await tx.query(sql`DELETE FROM outbox_begun WHERE id = ANY(${results.map(({ job }) => job.id)})`);
   const done = results.filter(({ outcome }) => outcome === "done").map(({ job }) => job.id);
   if (done.length > 0) await tx.query(sql`DELETE FROM outbox WHERE id = ANY(${done})`);
   for (const { job, outcome, cursor, error, waitsForRedis = false } of results) {
@@ -52,18 +68,19 @@ export async function finish(tx: Tx, results: JobResult[]): Promise<void> {
         UPDATE outbox SET cursor = ${JSON.stringify(cursor)}, attempts = 0, run_after = clock_timestamp() WHERE id = ${job.id}`);
     } else if (outcome === "postponed") {
       await tx.query(sql`
-        UPDATE outbox SET attempts = attempts - 1, last_error = ${error}, run_after = clock_timestamp() + interval '0.5s',
-          waits_for_redis = waits_for_redis OR ${waitsForRedis}
+        UPDATE outbox SET attempts = ${job.attempts - 1}, last_error = ${error},
+          run_after = clock_timestamp() + interval '0.5s', waits_for_redis = waits_for_redis OR ${waitsForRedis}
         WHERE id = ${job.id}`);
     } else if (outcome === "failed") {
       await tx.query(sql`
-        UPDATE outbox SET last_error = ${error},
-          run_after = clock_timestamp() + least(60, 0.25 * 2 ^ attempts) * interval '1s' WHERE id = ${job.id}`);
+        UPDATE outbox SET attempts = ${job.attempts}, last_error = ${error},
+          run_after = clock_timestamp() + least(60, 0.25 * 2 ^ ${job.attempts}::int) * interval '1s'
+        WHERE id = ${job.id}`);
     } else if (outcome === "dead") {
       await tx.query(sql`
-        WITH dead AS (DELETE FROM outbox WHERE id = ${job.id} RETURNING id, kind, key, cursor, attempts)
+        WITH dead AS (DELETE FROM outbox WHERE id = ${job.id} RETURNING id, kind, key, cursor)
         INSERT INTO dead_letters (id, kind, key, cursor, attempts, last_error)
-        SELECT id, kind, key, cursor, attempts, ${error} FROM dead ON CONFLICT DO NOTHING`);
+        SELECT id, kind, key, cursor, ${job.attempts}, ${error} FROM dead ON CONFLICT DO NOTHING`);
     }
   }
 }
@@ -106,18 +123,23 @@ export async function removeJobs(db: ShardDb, ids: string[]): Promise<void> {
   }
 }
 
-export function outboxDepth(db: ShardDb, shard: string): Promise<{ kind: string; jobs: string }[]> {
-  return db.readShard(
-    shard,
-    sql<{
-      kind: string;
-      jobs: string;
-    }>`SELECT kind, count(*) jobs FROM outbox WHERE run_after <= now() GROUP BY kind`,
-  );
+/** What a shard's outbox holds: jobs that are due and jobs that were given up, by kind. */
+export async function outboxState(db: ShardDb, shard: string): Promise<{ due: Counts; dead: Counts }> {
+  const [due, dead] = await Promise.all([
+    db.readShard(
+      shard,
+      sql<Count>`SELECT kind, count(*) AS jobs FROM outbox WHERE run_after <= now() GROUP BY kind`,
+    ),
+    db.readShard(shard, sql<Count>`SELECT kind, count(*) AS jobs FROM dead_letters GROUP BY kind`),
+  ]);
+  return { due: countsOf(due), dead: countsOf(dead) };
 }
 
-/** Jobs that were given up, newest first. */
-export function deadLetters(db: ShardDb): Promise<(OutboxJob & { last_error: string | null })[]> {
-  return db.readAll(sql<OutboxJob & { last_error: string | null }>`
-    SELECT id, kind, key, cursor, attempts, last_error FROM dead_letters ORDER BY died_at DESC LIMIT 1000`);
+interface Count {
+  kind: string;
+  jobs: string;
 }
+
+type Counts = Map<string, number>;
+
+const countsOf = (rows: Count[]): Counts => new Map(rows.map(({ kind, jobs }) => [kind, Number(jobs)]));

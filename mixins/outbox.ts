@@ -5,13 +5,13 @@ import { errorCode } from "../services/contracts/errors.ts";
 import type { EventMap } from "../services/contracts/events.ts";
 import type { Metrics } from "./metrics.ts";
 import {
+  countAttempts,
   describeError,
-  dueJobs,
   finish,
-  lockJobs,
-  markAttempt,
   type OutboxJob,
-  outboxDepth,
+  outboxState,
+  takeJob,
+  takeJobs,
 } from "./outbox.repo.ts";
 import { RedisDown } from "./redis/index.ts";
 import type { ShardDb } from "./shard-db/index.ts";
@@ -47,15 +47,16 @@ export interface OutboxOptions {
 /**
  * Drains the outbox of every shard, for some kinds of jobs.
  *
- * A job:  due → attempt counted (committed) → row locked while it is worked on → deleted
- *                                                      ├─ more to do: cursor stored, due again behind the others
- *                                                      ├─ a dependency is down: due again soon, attempt not counted
- *                                                      └─ failed: due again later; after 10 attempts a dead letter
+ * A job:  due → row locked → attempt counted (committed) → worked on → deleted
+ *                                                               ├─ more to do: cursor stored, due again behind the others
+ *                                                               ├─ a dependency is down: due again soon, attempt not counted
+ *                                                               └─ failed: due again later; after 10 attempts a dead letter
  *
- * The row lock is the lease: a worker that crashes frees its jobs at once, one that hangs is cut off by
- * idle_in_transaction_session_timeout. An attempt that never came back (no error stored) may have killed its worker, so
- * such a job is tried alone, and set aside unseen after too many. Nodes are ranked per shard by rendezvous hashing (Thaler and Ravishankar, 1998): the first
- * one acts at once, the others a little later, and only on what it left; correctness never depends on the ranking.
+ * The row lock is the lease, from before the attempt is counted until its end is stored: a worker that crashes frees its
+ * jobs at once, one that hangs is cut off by idle_in_transaction_session_timeout. An attempt that began and never ended may
+ * have killed its worker, so such a job is tried alone, and set aside unseen after too many. Nodes are ranked per shard by
+ * rendezvous hashing (Thaler and Ravishankar, 1998): the first one acts at once, the others a little later, and only on
+ * what it left; correctness never depends on the ranking.
  */
 export class OutboxDrain {
   readonly #options: OutboxOptions;
@@ -147,44 +148,48 @@ export class OutboxDrain {
   }
 
   async #drain(shard: string): Promise<void> {
+    let alone: string | undefined;
     while (!this.#halted) {
-      const ids = await this.#claim(shard);
-      if (ids.length === 0) return;
-      await this.#work(shard, ids);
+      const batch = await this.#batch(shard, alone);
+      if (batch === "nothing" && !alone) return;
+      alone = typeof batch === "object" ? batch.suspect : undefined;
     }
   }
 
-  /** Counts an attempt on the jobs that are due, before anything else can go wrong with them. */
-  #claim(shard: string): Promise<string[]> {
-    return this.#options.db.transactionOn(shard, async (tx) => {
-      const due = await dueJobs(tx, this.#kinds, BATCH);
-      const suspect = due.find((job) => job.suspect);
-      const taken = suspect ? [suspect] : due;
-      const ids = taken.map(({ id }) => id);
-      if (ids.length > 0) {
-        await tx.enter(ids);
-        await markAttempt(tx, ids);
-      }
-      return ids;
+  /** Takes jobs that are due and works on them, or on one that is to be tried alone; finds out which one that is. */
+  #batch(shard: string, alone?: string): Promise<"nothing" | "worked" | { suspect: string }> {
+    const { db } = this.#options;
+    return db.transactionOn(shard, async (tx) => {
+      const jobs = alone ? await takeJob(tx, alone) : await takeJobs(tx, this.#kinds, BATCH);
+      const suspect = jobs.find(({ lost }) => lost > 0);
+      if (suspect && !alone) return { suspect: suspect.id };
+      if (jobs.length === 0) return "nothing";
+      const ids = jobs.map(({ id }) => id);
+      await countAttempts(db, shard, ids);
+      const results = await this.#work(jobs);
+      await tx.enter(ids);
+      await finish(tx, results);
+      this.#tell(results);
+      return "worked";
     });
   }
 
-  async #work(shard: string, ids: string[]): Promise<void> {
-    const { db, metrics, broker } = this.#options;
-    await db.transactionOn(shard, async (tx) => {
-      const jobs = await lockJobs(tx, ids);
-      const begun = Date.now();
-      const results = await scatter(jobs, AT_ONCE, async (job): Promise<JobResult> => {
-        const late = this.#halted || Date.now() - begun > BATCH_WITHIN;
-        return late ? { job, outcome: "postponed", error: "not begun with its batch" } : this.#attempt(job);
-      });
-      await tx.enter(jobs.map(({ id }) => id));
-      await finish(tx, results);
-      for (const { job, outcome, error } of results) {
-        metrics.outboxJobs.inc({ kind: job.kind, outcome });
-        if (error) broker.logger.warn(`job ${job.kind} ${JSON.stringify(job.key)}: ${outcome}: ${error}`);
-      }
+  #work(jobs: OutboxJob[]): Promise<JobResult[]> {
+    const begun = Date.now();
+    return scatter(jobs, AT_ONCE, async (job) => {
+      const late = this.#halted || Date.now() - begun > BATCH_WITHIN;
+      return late ? { job, outcome: "postponed", error: "not begun with its batch" } : this.#attempt(job);
     });
+  }
+
+  #tell(results: JobResult[]): void {
+    const { metrics, broker } = this.#options;
+    for (const { job, outcome, error } of results) {
+      metrics.outboxJobs.inc({ kind: job.kind, outcome });
+      const line = `job ${job.id} ${job.kind} ${JSON.stringify(job.key)}: ${outcome}: ${error}`;
+      if (outcome === "dead") broker.logger.error(line);
+      else if (error) broker.logger.warn(line);
+    }
   }
 
   async #attempt(job: OutboxJob): Promise<JobResult> {
@@ -223,8 +228,11 @@ export class OutboxDrain {
     const { db, metrics } = this.#options;
     await Promise.all(
       db.shards.map(async (shard) => {
-        const depth = new Map((await outboxDepth(db, shard)).map(({ kind, jobs }) => [kind, Number(jobs)]));
-        for (const kind of this.#kinds) metrics.outboxDepth.set({ shard, kind }, depth.get(kind) ?? 0);
+        const { due, dead } = await outboxState(db, shard);
+        for (const kind of this.#kinds) {
+          metrics.outboxDepth.set({ shard, kind }, due.get(kind) ?? 0);
+          metrics.deadLetters.set({ shard, kind }, dead.get(kind) ?? 0);
+        }
       }),
     );
   }

@@ -1,0 +1,1 @@
+-- Holds the number for the engagement migration, which replaces this file.

@@ -1,0 +1,1 @@
+-- Holds the number for the migration of the fan-out policy, which replaces this file.

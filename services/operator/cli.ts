@@ -1,0 +1,38 @@
+import { UsageError } from "../../config/command-line.ts";
+import { readTopologyFile } from "../../config/topology.ts";
+import { requireCurrentSchema } from "../../mixins/shard-db/migrate.ts";
+import type { OperatorCommand, Task } from "./command.ts";
+import { deadLettersCommand } from "./dead-letters.ts";
+
+const COMMANDS: Record<string, OperatorCommand> = { "dead-letters": deadLettersCommand };
+const EXIT = { good: 0, failed: 1, usage: 2 } as const;
+
+/** `node services/operator/cli.ts COMMAND …`; npm scripts of the same names call it. Returns the exit code. */
+async function main([name = "", ...args]: string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) return misused(`expected one of ${Object.keys(COMMANDS).join(", ")}, got "${name}"`);
+  try {
+    const task = command.read(args);
+    if (task) return await run(task);
+    console.log(command.usage);
+    return EXIT.good;
+  } catch (error) {
+    if (error instanceof UsageError) return misused(`${error.message}\n\n${command.usage}`);
+    console.error(Error.isError(error) ? error.message : String(error));
+    return EXIT.failed;
+  }
+}
+
+async function run(task: Task): Promise<number> {
+  const file = task.topologyFile ?? process.env.TOPOLOGY_FILE ?? ".roost/topology.json";
+  const topology = readTopologyFile(file);
+  await requireCurrentSchema(topology);
+  return task.run(topology);
+}
+
+function misused(message: string): number {
+  console.error(message);
+  return EXIT.usage;
+}
+
+process.exitCode = await main(process.argv.slice(2));
