@@ -1,1 +1,0 @@
--- Holds the number for the engagement migration, which replaces this file.
