@@ -13,6 +13,7 @@ export default {
   projects: [
     { ...base, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
     { ...onServers, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },
+    { ...onServers, displayName: "model", testMatch: ["<rootDir>/test/model/**/*.test.ts"] },
     { ...onServers, displayName: "e2e", testMatch: ["<rootDir>/test/{e2e,chaos}/**/*.test.ts"] },
   ],
 };

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import { Oracle } from "../../bench/load/oracle.ts";
 import { readEnv, type ServiceName } from "../../config/env.ts";
+import type { RedisStore } from "../../mixins/redis/index.ts";
 import { type Resources, resourcesOf } from "../../mixins/resources.ts";
 import { bucketOfHandle } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
@@ -77,6 +78,13 @@ export class Roost {
 
   get resources(): Resources {
     return resourcesOf(this.broker);
+  }
+
+  /** This process's Redis, with its keys. */
+  get store(): RedisStore {
+    const { redis } = this.resources;
+    if (!redis) throw new Error("this Roost runs without Redis");
+    return redis;
   }
 
   /** Calls an action as somebody, or signed out. */
