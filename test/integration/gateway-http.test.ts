@@ -93,6 +93,69 @@ describe("the API", () => {
     });
   });
 
+  it("takes replies, quotes, retweets, likes and bookmarks, and counts them", async () => {
+    const [ann, bob] = [await api.signUp(), await api.signUp()];
+    const as = (who: typeof ann) => (path: string, body?: unknown, method?: string) =>
+      api.send(path, { token: who.access_token, body, method });
+    const [annSends, bobSends] = [as(ann), as(bob)];
+    const idIn = ({ body }: Answer) => (body as { data: { id: string } }).data.id; // the contract of 201
+    const id = idIn(await annSends("/2/tweets", { text: "hello" }));
+    const reply = idIn(await bobSends("/2/tweets", { text: "hi", reply: { in_reply_to_tweet_id: id } }));
+    const quote = idIn(await bobSends("/2/tweets", { text: "see", quote_tweet_id: id }));
+    const retweeted = await bobSends(`/2/users/${bob.data.id}/retweets`, { tweet_id: id });
+    expect(retweeted.body).toEqual({ data: { retweeted: true, id: expect.stringMatching(/^\d{19}$/) } });
+    for (const name of ["likes", "bookmarks"])
+      expect((await bobSends(`/2/users/${bob.data.id}/${name}`, { tweet_id: id })).status).toBe(200);
+
+    const fields = "tweet.fields=public_metrics,referenced_tweets,conversation_id,in_reply_to_user_id";
+    expect((await annSends(`/2/tweets/${id}?${fields}`)).body).toMatchObject({
+      data: {
+        conversation_id: id,
+        public_metrics: {
+          like_count: 1,
+          retweet_count: 1,
+          reply_count: 1,
+          quote_count: 1,
+          bookmark_count: 1,
+          impression_count: 0,
+        },
+      },
+    });
+    expect((await annSends(`/2/tweets/${reply}?${fields}`)).body).toMatchObject({
+      data: {
+        conversation_id: id,
+        in_reply_to_user_id: ann.data.id,
+        referenced_tweets: [{ type: "replied_to", id }],
+      },
+    });
+    const home = `/2/users/${bob.data.id}/timelines/reverse_chronological?exclude=retweets,replies`;
+    expect((await bobSends(home)).body).toMatchObject({ data: [{ id: quote }], meta: { result_count: 1 } });
+    for (const [path, wanted] of [
+      [`/2/tweets/${id}/liking_users`, bob.data.id],
+      [`/2/tweets/${id}/retweeted_by`, bob.data.id],
+      [`/2/tweets/${id}/quote_tweets`, quote],
+      [`/2/users/${bob.data.id}/liked_tweets`, id],
+      [`/2/users/${bob.data.id}/bookmarks`, id],
+    ])
+      expect((await bobSends(path ?? "")).body).toMatchObject({ data: [{ id: wanted }] });
+
+    for (const [name, undone] of [
+      ["likes", { liked: false }],
+      ["bookmarks", { bookmarked: false }],
+      ["retweets", { retweeted: false }],
+    ] as const)
+      expect((await bobSends(`/2/users/${bob.data.id}/${name}/${id}`, undefined, "DELETE")).body).toEqual({
+        data: undone,
+      });
+    const counts = (await annSends(`/2/tweets/${id}?tweet.fields=public_metrics`)).body;
+    expect(counts).toMatchObject({ data: { public_metrics: { like_count: 0, retweet_count: 0 } } });
+    const wrong = await bobSends("/2/tweets", { text: "hi", reply: { in_reply_to_tweet_id: "1" } });
+    expect([wrong.status, wrong.body.errors]).toMatchObject([
+      404,
+      [{ parameters: { in_reply_to_tweet_id: ["1"] } }],
+    ]);
+  });
+
   it("signs in, refreshes and signs out", async () => {
     const first = await api.signUp();
     const { body: second } = await api.send("/auth/refresh", {

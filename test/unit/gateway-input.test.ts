@@ -4,8 +4,11 @@ import {
   optional,
   pageSize,
   paginationToken,
+  part,
   shape,
+  someOf,
   text,
+  time,
   usernames,
 } from "../../services/gateway/fields.ts";
 import { tweetExpansions, tweetFields } from "../../services/gateway/present/tweets.ts";
@@ -142,6 +145,35 @@ describe("shapes", () => {
     expect(seen.expansions.authors).toBe(true);
     expect(faults(() => query.parse({ "tweet.fields": "created_at,nope" }))).toEqual(["tweet.fields"]);
     expect(faults(() => query.parse({ "user.fields": "" }))).toEqual(["user.fields"]);
+  });
+
+  it("may hold an object of a shape of its own, whose faults are named with it", () => {
+    const body = shape({ text, reply: optional(part(shape({ in_reply_to_tweet_id: id }))) });
+    expect(body.parse({ text: "x", reply: { in_reply_to_tweet_id: "7" } })).toEqual({
+      text: "x",
+      reply: { in_reply_to_tweet_id: "7" },
+    });
+    expect(body.parse({ text: "x" })).toEqual({ text: "x" });
+    const named = (reply: unknown) => faults(() => body.parse({ text: "x", reply }));
+    expect(named({ in_reply_to_tweet_id: "x", more: 1 })).toEqual([
+      "reply.more",
+      "reply.in_reply_to_tweet_id",
+    ]);
+    expect(named({})).toEqual(["reply.in_reply_to_tweet_id"]);
+    expect(named({ in_reply_to_tweet_id: { deep: [[[]]] } })).toEqual(["reply.in_reply_to_tweet_id"]);
+    for (const wrong of ["7", ["7"], null]) expect(named(wrong)).toEqual(["reply"]);
+  });
+
+  it("know times, and lists out of an enumeration", () => {
+    const query = shape({ start_time: optional(time), exclude: optional(someOf(["replies", "retweets"])) });
+    expect(query.parse({ start_time: "2026-01-02T03:04:05.678Z", exclude: "retweets,replies" })).toEqual({
+      start_time: "2026-01-02T03:04:05.678Z",
+      exclude: ["replies", "retweets"],
+    });
+    for (const wrong of ["2026-01-02", "2026-13-02T03:04:05Z", "2026-01-02T03:04:05+01:00", "now", ""])
+      expect(faults(() => query.parse({ start_time: wrong }))).toEqual(["start_time"]);
+    for (const wrong of ["likes", "replies,replies", "replies,", ""])
+      expect(faults(() => query.parse({ exclude: wrong }))).toEqual(["exclude"]);
   });
 
   it("do not repeat secrets", () => {
