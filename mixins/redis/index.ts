@@ -19,12 +19,11 @@ export class RedisDown extends Error {
 const TRANSIENT =
   /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED|BUSY )/;
 
-function connect(address: RedisAddress, commandTimeout: number): Redis | Cluster {
+function connect(address: RedisAddress): Redis | Cluster {
   const common: RedisOptions = {
     username: address.username,
     password: address.password,
     tls: address.tls ? {} : undefined,
-    commandTimeout,
     connectTimeout: TIMEOUTS.connect,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -80,7 +79,7 @@ export class RedisStore {
     this.clustered = address.kind === "cluster";
     this.#address = address;
     this.#timeoutMs = commandTimeoutMs;
-    this.#client = connect(address, commandTimeoutMs);
+    this.#client = connect(address);
     this.#barrier =
       address.kind === "standalone"
         ? undefined
@@ -205,7 +204,7 @@ export class RedisStore {
       this.#restUntil.set(tag, Date.now() + this.#timeoutMs);
     }
     try {
-      const result = await work();
+      const result = await within(this.#timeoutMs, work());
       this.#restUntil.delete(tag);
       return result;
     } catch (error) {
@@ -224,6 +223,18 @@ export class RedisStore {
       throw new RedisDown(Error.isError(error) ? error.message : String(error), { cause: error });
     }
   }
+}
+
+/**
+ * Rejects where the answer is not there after `ms`. A stall of this process is no time-out: an answer that lies in the
+ * socket by then is still taken.
+ */
+function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`timed out after ${ms} ms`));
+    const timer = setTimeout(() => setImmediate(late), ms);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 const tagOf = (key: string): string => key.slice(key.indexOf("{") + 1, key.indexOf("}"));

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { limits } from "../../config/limits.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
+import { BuildQueue } from "../../mixins/redis/build-queue.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
 import { fillSets } from "../../mixins/redis/marked-set.ts";
 import { Script } from "../../mixins/redis/script.ts";
@@ -13,13 +15,14 @@ import {
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
+import { unavailable } from "../contracts/errors.ts";
 import type { Standing } from "./rules.ts";
 import { buildList, pullAuthors, relationsOf } from "./timeline.repo.ts";
 
 const READ_HOME = new Script(new URL("./lua/read-home-6.lua", import.meta.url));
 const STANDING = new Script(new URL("./lua/standing-3.lua", import.meta.url));
 
-/** How often a reader looks again while lists are being built, and how long in between (ms). */
+/** How often a reader looks again while another process builds, and how long in between (ms). */
 const LOOKS = 8;
 const PAUSE_MS = 25;
 
@@ -33,13 +36,16 @@ interface Own {
 
 /**
  * What Redis holds for home timelines: lists of candidates and the viewers' relations. Whatever is missing is built from
- * Postgres under a lease; many readers of one missing list make one build. Everything here throws RedisDown where Redis
- * is away, and answers undefined where a list could not be had in time: the reader then goes to Postgres.
+ * Postgres under a lease, a few at a time; many readers of one missing list make one build. Everything here throws
+ * RedisDown where Redis is away, and answers undefined where another process has not built a list in time: the reader
+ * then goes to Postgres. It throws 503 where the builds of this process are too far behind: more reads of Postgres would
+ * only put them back further.
  */
 export class HomeCache {
   readonly #db: ShardDb;
   readonly #redis: RedisStore;
   readonly #metrics: Metrics;
+  readonly #builds = new BuildQueue(limits.builds);
 
   constructor(db: ShardDb, redis: RedisStore, metrics: Metrics) {
     this.#db = db;
@@ -70,10 +76,10 @@ export class HomeCache {
           : new Map<string, Window>();
       const missing = authors.filter((author) => !found.has(keyOf(author)));
       if (missing.length === 0) return authors.flatMap((author) => found.get(keyOf(author)) ?? []);
-      const states = await Promise.all(
-        missing.map((author) => buildWindow(this.#redis, keyOf(author), () => buildList(this.#db, [author]))),
+      const built = await Promise.all(
+        missing.map((author) => this.#queued(keyOf(author), () => this.#buildAuthor(author))),
       );
-      if (states.includes("building")) await sleep(PAUSE_MS);
+      if (built.includes(false)) await sleep(PAUSE_MS);
     }
     return undefined;
   }
@@ -88,7 +94,9 @@ export class HomeCache {
       if (typeof digits === "string" && digits !== "") {
         return new Map(authors.map((author, i) => [author, toStanding(Number(digits[i]))]));
       }
-      if (!(await this.#fillRelations(viewer))) await sleep(PAUSE_MS);
+      if (!(await this.#queued(keys.following(viewer), () => this.#fillRelations(viewer)))) {
+        await sleep(PAUSE_MS);
+      }
     }
     return undefined;
   }
@@ -97,7 +105,8 @@ export class HomeCache {
     for (let look = 0; look < LOOKS; look++) {
       const own = await this.#read(viewer, slice);
       if (own.home && own.own && own.stored === "1111") return own;
-      if (!(await this.#build(viewer, own))) await sleep(PAUSE_MS);
+      const built = await this.#queued(this.#redis.keys.home(viewer), () => this.#build(viewer, own));
+      if (!built) await sleep(PAUSE_MS);
     }
     return undefined;
   }
@@ -123,29 +132,42 @@ export class HomeCache {
     };
   }
 
-  /** Builds what is missing. Returns whether anything was stored by this caller, so that a look at once makes sense. */
-  async #build(viewer: Id, { home, own, stored }: Own): Promise<boolean> {
-    const { keys } = this.#redis;
-    const results = await Promise.all([
-      home || this.#buildHome(viewer),
-      own || buildWindow(this.#redis, keys.author(viewer), () => buildList(this.#db, [viewer])),
-      stored.startsWith("111") || this.#fillRelations(viewer),
-      stored.endsWith("1") || this.#fillPulled(keys.pulled(partitionOf(viewer))),
-    ]);
-    return !results.includes("building") && !results.includes(false);
+  async #queued(name: string, build: () => Promise<boolean>): Promise<boolean> {
+    const built = await this.#builds.run(name, build);
+    if (built === undefined) throw unavailable("The timeline");
+    return built;
   }
 
-  async #buildHome(viewer: Id): Promise<string> {
+  /**
+   * Builds what is missing, one after the other: a build never takes more than one connection to a shard. Returns false
+   * where another process is at some of it.
+   */
+  async #build(viewer: Id, { home, own, stored }: Own): Promise<boolean> {
+    const builtHome = home !== undefined || (await this.#buildHome(viewer));
+    const builtOwn = own !== undefined || (await this.#buildAuthor(viewer));
+    const filledRelations = stored.startsWith("111") || (await this.#fillRelations(viewer));
+    const filledPulled = stored.endsWith("1") || (await this.#fillPulled(partitionOf(viewer)));
+    return builtHome && builtOwn && filledRelations && filledPulled;
+  }
+
+  async #buildHome(viewer: Id): Promise<boolean> {
     const outcome = await buildWindow(this.#redis, this.#redis.keys.home(viewer), async () => {
       const { following } = await relationsOf(this.#db, viewer);
       return buildList(this.#db, following);
     });
     this.#metrics.homeBuilds.inc({ outcome });
-    return outcome;
+    return outcome !== "building";
   }
 
-  #fillPulled(key: string): Promise<boolean> {
-    return fillSets(this.#redis, [key], async () => [await pullAuthors(this.#db)]);
+  async #buildAuthor(author: Id): Promise<boolean> {
+    const key = this.#redis.keys.author(author);
+    return (await buildWindow(this.#redis, key, () => buildList(this.#db, [author]))) !== "building";
+  }
+
+  #fillPulled(partition: number): Promise<boolean> {
+    return fillSets(this.#redis, [this.#redis.keys.pulled(partition)], async () => [
+      await pullAuthors(this.#db),
+    ]);
   }
 
   #fillRelations(viewer: Id): Promise<boolean> {

@@ -8,6 +8,7 @@ import { type Resources, resourcesOf } from "../../mixins/resources.ts";
 import { bucketOfHandle } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
+import { scatter } from "../../mixins/shard-db/scatter.ts";
 import type { ActionName, ParamsOf, ResultOf, Tweet } from "../../services/contracts/actions.ts";
 import { type RunningNode, startNode } from "../../services/node.ts";
 import { audit } from "../../services/operator/audit.ts";
@@ -87,27 +88,30 @@ export class Roost {
     return redis;
   }
 
-  /** Calls an action as somebody, or signed out. */
-  call<A extends ActionName>(action: A, params: ParamsOf<A>, as?: Person): Promise<ResultOf<A>> {
+  /** Calls an action as somebody, or signed out; on the first node where no other is named. */
+  call<A extends ActionName>(
+    action: A,
+    params: ParamsOf<A>,
+    as?: Person,
+    on: ServiceBroker = this.broker,
+  ): Promise<ResultOf<A>> {
     const meta = as ? { viewer: { userId: as.id, sessionId: "00000000-0000-0000-0000-000000000000" } } : {};
     // Broker.call is untyped upstream.
-    return this.broker.call(action, params, { meta }) as Promise<ResultOf<A>>;
+    return on.call(action, params, { meta }) as Promise<ResultOf<A>>;
   }
 
   /** Adds people straight to the tables: sign-up's password hashing is slow on purpose. */
   async people(count: number): Promise<Person[]> {
     const { db } = this.resources;
-    return Promise.all(
-      Array.from({ length: count }, async () => {
-        const username = `p${randomBytes(6).toString("hex")}`;
-        const [row] = await db.write(
-          { handle: username },
-          sql<{ id: string }>`INSERT INTO users (id, username, name)
-            VALUES (next_id(${bucketOfHandle(username)}), ${username}, ${username}) RETURNING id`,
-        );
-        return { id: row?.id ?? "", username };
-      }),
-    );
+    return scatter(Array.from({ length: count }), 16, async () => {
+      const username = `p${randomBytes(6).toString("hex")}`;
+      const [row] = await db.write(
+        { handle: username },
+        sql<{ id: string }>`INSERT INTO users (id, username, name)
+          VALUES (next_id(${bucketOfHandle(username)}), ${username}, ${username}) RETURNING id`,
+      );
+      return { id: row?.id ?? "", username };
+    });
   }
 
   /** All pages of a home timeline. Fails where one page holds an entry twice or out of order. */
