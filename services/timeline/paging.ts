@@ -31,16 +31,18 @@ export async function pageFromWindows(
 ): Promise<Tweet[] | undefined> {
   const { limit, nextNewer } = ask;
   const page: Tweet[] = [];
-  for (let range = ask.range; ; ) {
-    const windows = await windowsOf({
-      before: range.before,
-      count: nextNewer ? WHOLE : withSlack(limit - page.length),
-    });
+  // Slices grow, so that many hidden entries in a row cost few round trips.
+  for (
+    let range = ask.range, count = nextNewer ? WHOLE : withSlack(limit);
+    ;
+    count = Math.min(2 * count, WHOLE)
+  ) {
+    const windows = await windowsOf({ before: range.before, count });
     if (!windows) return undefined;
     const { ids, floor, cut } = mergeWindows(windows, range);
     const reaches = range.after !== undefined && newestFirst(range.after, floor) <= 0;
     if (nextNewer) return reaches ? (await take(ids.reverse(), limit, show)).reverse() : fromPostgres(ask);
-    page.push(...(await take(ids, limit - page.length, show)));
+    page.push(...(await take(ids, limit - page.length, show, count / 2)));
     if (page.length === limit || floor === "0" || reaches) return page;
     range = intersect(range, { before: idAfter(floor) });
     if (!cut) return [...page, ...(await fromPostgres({ range, limit: limit - page.length, nextNewer }))];
@@ -66,12 +68,15 @@ export async function pageFromRows(
   }
 }
 
-async function take(ids: Id[], limit: number, show: Show<Id>): Promise<Tweet[]> {
+/** The first `limit` that show; at least `atOnce` candidates are looked at together. */
+async function take(ids: Id[], limit: number, show: Show<Id>, atOnce = 0): Promise<Tweet[]> {
   const shown: Tweet[] = [];
-  for (let at = 0; at < ids.length && shown.length < limit; ) {
-    const chunk = ids.slice(at, at + limit - shown.length);
-    at += chunk.length;
-    shown.push(...(await show(chunk)));
+  for (
+    let at = 0, size = Math.max(limit, Math.floor(atOnce));
+    at < ids.length && shown.length < limit;
+    at += size, size *= 2
+  ) {
+    shown.push(...(await show(ids.slice(at, at + size))));
   }
-  return shown;
+  return shown.slice(0, limit);
 }
