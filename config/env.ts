@@ -6,6 +6,9 @@ export type ServiceName = (typeof SERVICE_NAMES)[number];
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Who is pulled: the cheaper way for each author, nobody, everybody, or authors with more followers than the number. */
+export type FanoutPolicy = "cost" | "push" | "pull" | number;
+
 /** What a process takes from its environment, checked once. */
 export interface Env {
   port: number;
@@ -26,8 +29,9 @@ export interface Env {
   rateLimitFactor: number;
   /** Proxies in front of the gateway whose X-Forwarded-For entries are believed. */
   trustedProxies: number;
-  /** Authors with more followers than this are pulled at read time instead of pushed. */
-  pullThreshold: number;
+  fanoutPolicy: FanoutPolicy;
+  /** A stored list is built anew after this time (ms). The same for all processes. */
+  homeListMaxAgeMs: number;
   /** Followers to a page of fan-out: after each page a job stores how far it has come and lets others pass. */
   fanoutPage: number;
   /** At least 4: a drain of each kind holds one. Connections per shard and process to the primary for transactions, and again for reads. */
@@ -80,6 +84,13 @@ function services(env: NodeJS.ProcessEnv): ServiceName[] {
     .map((name) => oneOf({ SERVICES: name }, "SERVICES", SERVICE_NAMES, "user"));
 }
 
+function fanoutPolicy(env: NodeJS.ProcessEnv): FanoutPolicy {
+  const raw = env.FANOUT_POLICY || "cost";
+  if (raw === "cost" || raw === "push" || raw === "pull") return raw;
+  if (/^\d{1,9}$/.test(raw)) return Number(raw);
+  throw new EnvError(`FANOUT_POLICY: expected cost, push, pull or a number of followers, got "${raw}"`);
+}
+
 function topology(env: NodeJS.ProcessEnv): Topology {
   if (!env.TOPOLOGY_FILE) throw new EnvError("TOPOLOGY_FILE: expected the path of the topology file");
   try {
@@ -109,7 +120,8 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     nodeId: env.NODE_ID || undefined,
     rateLimitFactor: factor,
     trustedProxies: integer(env, "TRUSTED_PROXIES", 0, 0, 16),
-    pullThreshold: integer(env, "PULL_THRESHOLD", 10_000, 0, Number.MAX_SAFE_INTEGER),
+    fanoutPolicy: fanoutPolicy(env),
+    homeListMaxAgeMs: 1_000 * integer(env, "HOME_LIST_MAX_AGE_S", 86_400, 1, 30 * 86_400),
     fanoutPage: integer(env, "FANOUT_PAGE", 1_000, 1, 10_000),
     poolSize: integer(env, "PG_POOL_SIZE", 10, 4, 200),
     reusePort: env.REUSE_PORT === "1",

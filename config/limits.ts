@@ -23,7 +23,7 @@ export const limits = {
   refreshTokenMs: 30 * 86_400_000,
   idempotencyMs: 24 * 3_600_000,
   /** A home list keeps this many entries and is cut back to it once `slack` more have been pushed. */
-  homeList: { keep: 800, slack: 64, maxAgeMs: 86_400_000 },
+  homeList: { keep: 800, slack: 64 },
   /** How long the filler of a cache entry may take before its lease dies. */
   leaseMs: 5_000,
   /** Cold reads: lists that a process builds at a time, a connection to each shard for each, and how long a reader waits. */

@@ -3,7 +3,7 @@ import type { Env } from "../config/env.ts";
 import { Metrics } from "./metrics.ts";
 import { requireNats } from "./nats.ts";
 import { nothingWaitsForRedis } from "./outbox.repo.ts";
-import { RedisStore } from "./redis/index.ts";
+import { RedisStore, type RedisStoreOptions } from "./redis/index.ts";
 import { ShardDb } from "./shard-db/index.ts";
 import { requireCurrentSchema } from "./shard-db/migrate.ts";
 
@@ -20,6 +20,11 @@ export interface Resources {
 
 const byBroker = new WeakMap<ServiceBroker, Resources>();
 
+/** How a process keeps things in Redis. */
+export function storeOptions({ redisPrefix, homeListMaxAgeMs }: Env): RedisStoreOptions {
+  return { prefix: redisPrefix, maxAgeMs: homeListMaxAgeMs };
+}
+
 /** The resources of the process that a broker runs in. */
 export function resourcesOf(broker: ServiceBroker): Resources {
   const resources = byBroker.get(broker);
@@ -32,7 +37,7 @@ export function resourcesMiddleware(env: Env): Middleware {
   const resources: Resources = {
     env,
     db: new ShardDb(env.topology, { poolSize: env.poolSize, application: env.nodeId ?? "roost" }),
-    redis: env.redisUrl ? new RedisStore(env.redisUrl, env.redisPrefix) : undefined,
+    redis: env.redisUrl ? new RedisStore(env.redisUrl, storeOptions(env)) : undefined,
     metrics: new Metrics(),
     metricsPort: 0,
   };

@@ -56,6 +56,14 @@ function connect(address: RedisAddress): Redis | Cluster {
   return new Redis({ ...common, ...address.nodes[0], db: address.db, lazyConnect: true });
 }
 
+export interface RedisStoreOptions {
+  /** What every key begins with. */
+  prefix: string;
+  maxAgeMs: number;
+  /** Longer than the default for work that no request waits for. */
+  commandTimeoutMs?: number;
+}
+
 /**
  * Redis, in whichever form the URL names. Nothing is queued while it is away and nothing is sent twice: a command
  * either answers in time or throws RedisDown; after a failure, further commands to that partition fail at once for
@@ -63,6 +71,8 @@ function connect(address: RedisAddress): Redis | Cluster {
  */
 export class RedisStore {
   readonly keys: Keys;
+  /** What is stored lives at most so long. */
+  readonly maxAgeMs: number;
   readonly clustered: boolean;
   readonly #client: Redis | Cluster;
   readonly #address: RedisAddress;
@@ -72,10 +82,10 @@ export class RedisStore {
   readonly #restUntil = new Map<string, number>();
   #watch: RedisWatch | undefined;
 
-  /** `commandTimeoutMs`: longer than the default for work that no request waits for. */
-  constructor(url: string, prefix: string, commandTimeoutMs: number = TIMEOUTS.command) {
+  constructor(url: string, { prefix, maxAgeMs, commandTimeoutMs = TIMEOUTS.command }: RedisStoreOptions) {
     const address = parseRedisUrl(url);
     this.keys = new Keys(prefix);
+    this.maxAgeMs = maxAgeMs;
     this.clustered = address.kind === "cluster";
     this.#address = address;
     this.#timeoutMs = commandTimeoutMs;

@@ -37,7 +37,7 @@ export async function fillSets(
 const PER_CALL = 50_000;
 
 async function publish(redis: RedisStore, key: string, token: string, members: string[]): Promise<boolean> {
-  const ttl = limits.homeList.maxAgeMs;
+  const ttl = redis.maxAgeMs;
   for (let at = 0; members.length - at > PER_CALL; at += PER_CALL) {
     const part = members.slice(at, at + PER_CALL);
     if ((await redis.run(PUBLISH, [key], [token, "more", ttl, ...part])) !== 1) return false;

@@ -9,7 +9,7 @@ const LEASE = lua("window-lease-1");
 const PUBLISH = lua("window-publish-1");
 const READ = lua("window-read-n");
 
-const { keep, slack, maxAgeMs } = limits.homeList;
+const { keep, slack } = limits.homeList;
 
 /** A list, or a slice of one, as it was read: every entry with an id above `floor` is among `ids`, newest first. */
 export interface Window {
@@ -66,6 +66,11 @@ export async function pushToWindows(redis: RedisStore, keys: string[], id: strin
   await Promise.all(groups.map((group) => redis.run(PUSH, group, [id, keep, slack])));
 }
 
+/** How long a build may take. No published list is older than this and `maxAgeMs` together. */
+export function leaseMs({ maxAgeMs }: Pick<RedisStore, "maxAgeMs">): number {
+  return Math.min(limits.leaseMs, maxAgeMs);
+}
+
 /**
  * Builds a missing list under a lease: pushes meanwhile are kept, an invalidation makes the publication fail. Returns
  * "published", "refused" (the lease died), "building" (somebody else is at it) or "stored". Throws RedisDown.
@@ -76,11 +81,11 @@ export async function buildWindow(
   build: () => Promise<Built>,
 ): Promise<"published" | "refused" | "building" | "stored"> {
   const token = leaseToken();
-  const state = await redis.run(LEASE, [key], [token, limits.leaseMs]);
+  const state = await redis.run(LEASE, [key], [token, leaseMs(redis)]);
   if (state === "building" || state === "stored") return state;
   const { ids, floor } = await build();
   // Up to a tenth less, so that lists built together do not expire together.
-  const ttl = Math.round(maxAgeMs * (1 - Math.random() / 10));
+  const ttl = Math.round(redis.maxAgeMs * (1 - Math.random() / 10));
   const published = await redis.run(PUBLISH, [key], [token, ttl, floor, keep, ...ids]);
   return published === 1 ? "published" : "refused";
 }

@@ -3,8 +3,12 @@ import { readTopologyFile } from "../../config/topology.ts";
 import { requireCurrentSchema } from "../../mixins/shard-db/migrate.ts";
 import type { OperatorCommand, Task } from "./command.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
+import { fanoutCommand } from "./fanout.ts";
 
-const COMMANDS: Record<string, OperatorCommand> = { "dead-letters": deadLettersCommand };
+const COMMANDS: Record<string, OperatorCommand> = {
+  "dead-letters": deadLettersCommand,
+  fanout: fanoutCommand,
+};
 const EXIT = { good: 0, failed: 1, usage: 2 } as const;
 
 /** `node services/operator/cli.ts COMMAND …`; npm scripts of the same names call it. Returns the exit code. */

@@ -1,8 +1,8 @@
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id, Tweet } from "../contracts/actions.ts";
 import { type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
-import type { FanoutMode } from "./fanout-policy.ts";
+import type { Author, FanoutMode, Wanted } from "./fanout-policy.ts";
 
 /** Where a page of followers ends: they are ordered by bucket, so that a page is grouped by Redis partition. */
 export interface FollowerCursor {
@@ -11,14 +11,19 @@ export interface FollowerCursor {
 }
 
 /** A tweet as its fan-out sees it now; undefined where it was deleted. */
-export async function tweetToFanOut(db: ShardDb, id: Id) {
+export async function tweetToFanOut(
+  db: ShardDb,
+  id: Id,
+): Promise<{ tweet: Tweet; author: Author } | undefined> {
   const [row] = await db.read(
     { id },
-    sql<TweetRow & { mode: FanoutMode | null; followers: string }>`
-      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, p.state AS mode, counter_value(t.author_id, 'followers') AS followers
-      FROM tweets t LEFT JOIN pull_authors p USING (author_id) WHERE t.id = ${id}`,
+    sql<TweetRow & AuthorRow>`
+      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, p.state AS mode, r.pinned,
+             counter_value(t.author_id, 'followers') AS followers
+      FROM tweets t LEFT JOIN pull_authors p USING (author_id) LEFT JOIN fanout_rates r USING (author_id)
+      WHERE t.id = ${id}`,
   );
-  return row && { tweet: toTweet(row), mode: row.mode ?? "push", followers: Number(row.followers) };
+  return row && { tweet: toTweet(row), author: toAuthor(row) };
 }
 
 /** The next followers of an author after a cursor, at most `limit`. */
@@ -38,59 +43,74 @@ export function followersAfter(
   );
 }
 
-/** An author's mode and when it was entered (ms since 1970). */
-export async function modeOf(
-  db: ShardDb,
-  author: Id,
-): Promise<{ mode: FanoutMode; sinceMs: number; followers: number }> {
+/** An author as the policy sees them, and a name of their being in that mode: it never comes again. */
+export async function authorNow(db: ShardDb, author: Id): Promise<Author & { stay: string }> {
   const [row] = await db.read(
     { id: author },
-    sql<{ mode: FanoutMode | null; since: Date | null; followers: string }>`
-      SELECT (SELECT state FROM pull_authors WHERE author_id = ${author}) AS mode,
-             (SELECT changed_at FROM pull_authors WHERE author_id = ${author}) AS since,
-             counter_value(${author}, 'followers') AS followers`,
+    sql<AuthorRow & { stay: string | null }>`
+      SELECT state AS mode, changed_at::text AS stay, pinned, counter_value(${author}, 'followers') AS followers
+      FROM (SELECT ${author}::bigint AS author_id) a
+      LEFT JOIN pull_authors USING (author_id) LEFT JOIN fanout_rates USING (author_id)`,
   );
-  return {
-    mode: row?.mode ?? "push",
-    sinceMs: row?.since?.getTime() ?? 0,
-    followers: Number(row?.followers ?? 0),
-  };
+  if (!row) throw new Error("a row of its own is always there");
+  return { ...toAuthor(row), stay: row.stay ?? "" };
 }
 
-/**
- * Moves an author from one mode to another, unless the mode has changed meanwhile; `next` is a job of kind "mode" to be
- * run after so many ms. Returns whether it moved.
- */
-export function changeMode(
+/** Moves an author from the mode they are in to another; nothing happens where they have left it meanwhile. */
+export async function changeMode(
   db: ShardDb,
   author: Id,
-  change: { from: FanoutMode; to: FanoutMode; nextMs?: number },
-): Promise<boolean> {
-  const { from, to, nextMs } = change;
-  return db.transaction({ id: author }, async (tx) => {
-    const moved =
-      to === "push"
-        ? await tx.query(sql<{ id: Id }>`
-            DELETE FROM pull_authors WHERE author_id = ${author} AND state = ${from} RETURNING author_id AS id`)
-        : from === "push"
-          ? await tx.query(sql<{ id: Id }>`
-              INSERT INTO pull_authors (author_id, state) VALUES (${author}, ${to})
-              ON CONFLICT DO NOTHING RETURNING author_id AS id`)
-          : await tx.query(sql<{ id: Id }>`
-              UPDATE pull_authors SET state = ${to}, changed_at = now()
-              WHERE author_id = ${author} AND state = ${from} RETURNING author_id AS id`);
-    if (moved.length > 0 && nextMs !== undefined) {
-      await tx.query(sql`
-        SELECT enqueue(${bucketOf(author)}, 'mode', ${JSON.stringify({ author })}, ${nextMs} * interval '1 ms')`);
-    }
-    return moved.length > 0;
-  });
+  from: { mode: FanoutMode; stay: string },
+  to: FanoutMode,
+): Promise<void> {
+  const statement =
+    to === "push"
+      ? sql`DELETE FROM pull_authors WHERE author_id = ${author} AND state = ${from.mode} AND changed_at::text = ${from.stay}`
+      : from.mode === "push"
+        ? sql`INSERT INTO pull_authors (author_id, state, changed_at) VALUES (${author}, ${to}, clock_timestamp())
+              ON CONFLICT DO NOTHING`
+        : sql`UPDATE pull_authors SET state = ${to}, changed_at = clock_timestamp()
+              WHERE author_id = ${author} AND state = ${from.mode} AND changed_at::text = ${from.stay}`;
+  await db.write({ id: author }, statement);
+}
+
+/** What a job of kind "mode" names: whose mode to look at, and which stay in "leaving" is over when it is due. */
+export interface ModeKey {
+  author: Id;
+  left?: string;
 }
 
 /** Queues a look at an author's mode, after so many ms. */
-export async function enqueueModeJob(db: ShardDb, author: Id, afterMs = 0): Promise<void> {
+export async function enqueueModeJob(db: ShardDb, key: ModeKey, afterMs = 0): Promise<void> {
   await db.write(
-    { id: author },
-    sql`SELECT enqueue(${bucketOf(author)}, 'mode', ${JSON.stringify({ author })}, ${afterMs} * interval '1 ms')`,
+    { id: key.author },
+    sql`SELECT enqueue(${bucketOf(key.author)}, 'mode', ${JSON.stringify(key)}, ${afterMs} * interval '1 ms')`,
   );
+}
+
+/**
+ * Has an author pushed or pulled whatever the policy says, or (null) leaves it to the policy again; the way there begins
+ * with the job that this queues. Returns whether there is such a user.
+ */
+export async function pinMode(db: ShardDb, author: Id, mode: Wanted | null): Promise<boolean> {
+  const pinned = await db.write(
+    { id: author },
+    sql<{ author_id: Id }>`
+      WITH pinned AS (
+        INSERT INTO fanout_rates (author_id, pinned) SELECT id, ${mode} FROM users WHERE id = ${author}
+        ON CONFLICT (author_id) DO UPDATE SET pinned = excluded.pinned RETURNING author_id
+      )
+      SELECT author_id, enqueue(bucket_of(author_id), 'mode', jsonb_build_object('author', author_id::text)) FROM pinned`,
+  );
+  return pinned.length > 0;
+}
+
+interface AuthorRow {
+  mode: FanoutMode | null;
+  pinned: Wanted | null;
+  followers: string;
+}
+
+function toAuthor({ mode, pinned, followers }: AuthorRow): Author {
+  return { mode: mode ?? "push", pinned, followers: Number(followers) };
 }

@@ -1,22 +1,22 @@
-import { limits } from "../../config/limits.ts";
+import type { FanoutPolicy } from "../../config/env.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
 import type { JobHandler, Outcome } from "../../mixins/outbox.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import { changeSets } from "../../mixins/redis/marked-set.ts";
-import { pushToWindows } from "../../mixins/redis/windowed-list.ts";
+import { leaseMs, pushToWindows } from "../../mixins/redis/windowed-list.ts";
 import { idTimeMs, isId } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
 import { TweetCache } from "../tweet/tweet-cache.ts";
 import {
+  authorNow,
   changeMode,
   enqueueModeJob,
   type FollowerCursor,
   followersAfter,
-  modeOf,
   tweetToFanOut,
 } from "./fanout.repo.ts";
-import { isPushed, wantedMode } from "./fanout-policy.ts";
+import { heading, isPushed, nextMode, wantedMode } from "./fanout-policy.ts";
 
 interface FanoutOptions {
   db: ShardDb;
@@ -25,7 +25,9 @@ interface FanoutOptions {
   /** A connection of its own for pushes: waiting for replicas holds nobody else up. */
   pushes: RedisStore | undefined;
   metrics: Metrics;
-  pullThreshold: number;
+  policy: FanoutPolicy;
+  /** ms; that of every process. */
+  homeListMaxAgeMs: number;
   /** Followers to a page. */
   page: number;
 }
@@ -37,59 +39,71 @@ export class Fanout {
 
   constructor(options: FanoutOptions) {
     this.#options = options;
-    this.#tweets = new TweetCache(options.db, options.redis);
+    // On the connection of the pushes, so that one wait for a replica covers both.
+    this.#tweets = new TweetCache(options.db, options.pushes);
   }
 
   /** Works on a "tweet" job: shows the tweet to followers, or hides it where it is gone. */
   readonly tweet: JobHandler = async ({ key, cursor }) => {
     const id = idIn(key, "id");
-    const { db, pullThreshold } = this.#options;
+    const { db, policy } = this.#options;
     const found = await tweetToFanOut(db, id);
     if (!found) {
       await this.#tweets.hide(id);
+      await requireReplica(this.#options.pushes);
       return "done";
     }
-    const { tweet, mode, followers } = found;
+    const { tweet, author } = found;
     if (!cursor) {
       await this.#tweets.publish(tweet);
-      if ((wantedMode(mode, followers, pullThreshold) === "push") !== isPushed(mode)) {
-        await enqueueModeJob(db, tweet.author_id);
+      if (wantedMode(author, policy) !== heading(author.mode)) {
+        await enqueueModeJob(db, { author: tweet.author_id });
       }
     }
-    return isPushed(mode) ? this.#pushPage(id, tweet.author_id, cursorIn(cursor)) : this.#delivered(id);
+    // Asked anew for each page: what a page of a pulled author leaves out, readers already come for.
+    return isPushed(author.mode)
+      ? this.#pushPage(id, tweet.author_id, cursorIn(cursor))
+      : this.#delivered(id);
   };
 
-  /** Works on a "mode" job: takes an author one step towards the wanted mode. */
+  /**
+   * Works on a "mode" job: takes an author to the wanted mode.
+   *
+   *   push → entering → pull → leaving → push        leaving → entering
+   *
+   * Pushes stop only once every reader looks for the author (entering → pull). Readers go on looking until every list
+   * that lacks what was not pushed has expired (leaving → push): the job for that step is queued when the author is seen
+   * to be leaving, to be run after the longest life of a list, so that no clock is compared with another one.
+   */
   readonly mode: JobHandler = async ({ key }) => {
     const author = idIn(key, "author");
-    const { db, pullThreshold } = this.#options;
-    const { mode, followers, sinceMs } = await modeOf(db, author);
-    const wanted = wantedMode(mode, followers, pullThreshold);
-    if (mode === "push" && wanted === "pull") {
-      await changeMode(db, author, { from: "push", to: "entering", nextMs: 0 });
-    } else if (mode === "entering") {
-      // Every reader looks for the author before the pushes stop.
-      await this.#announce(author);
-      await changeMode(db, author, { from: "entering", to: "pull" });
-    } else if (mode === "pull" && wanted === "push") {
-      await changeMode(db, author, { from: "pull", to: "leaving", nextMs: limits.homeList.maxAgeMs });
-    } else if (mode === "leaving") {
-      const leftMs = sinceMs + limits.homeList.maxAgeMs - Date.now();
-      if (wanted === "pull") await changeMode(db, author, { from: "leaving", to: "entering", nextMs: 0 });
-      else if (leftMs > 0) await enqueueModeJob(db, author, leftMs);
-      else if (await changeMode(db, author, { from: "leaving", to: "push" })) {
-        // Read anew: another job may have made the author a pulled one again.
-        await this.#options.redis?.delete(this.#options.redis.keys.allPulled());
+    const { db, redis, policy } = this.#options;
+    for (;;) {
+      const now = await authorNow(db, author);
+      const next = nextMode(now.mode, wantedMode(now, policy));
+      if (!next) return "done";
+      if (next === "push" && !leaves(key, now.stay)) {
+        await enqueueModeJob(db, { author, left: now.stay }, this.#longestLifeMs);
+        return "done";
       }
+      if (next === "pull") await this.#announce(author);
+      await changeMode(db, author, now, next);
+      // Filled anew by the next reader: to take the author out could undo a later announcement.
+      if (next === "push") await redis?.delete(redis.keys.allPulled());
     }
-    return "done";
   };
+
+  /** How long a home list may live after it was asked of Postgres (ms). */
+  get #longestLifeMs(): number {
+    const maxAgeMs = this.#options.homeListMaxAgeMs;
+    return maxAgeMs + leaseMs({ maxAgeMs });
+  }
 
   async #announce(author: Id): Promise<void> {
     const { redis } = this.#options;
     if (!redis) return;
     await changeSets(redis, redis.keys.allPulled(), "add", author);
-    if (!(await redis.replicated())) throw new RedisDown("no replica has the pulled authors yet");
+    await requireReplica(redis);
   }
 
   async #pushPage(id: Id, author: Id, cursor: FollowerCursor | undefined): Promise<Outcome> {
@@ -102,21 +116,34 @@ export class Fanout {
       id,
     );
     metrics.fanoutPushes.inc(page.length);
-    if (page.length > 0 && !(await pushes.replicated())) throw new RedisDown("no replica has the pushes yet");
     const last = page.at(-1);
-    return last && page.length === size ? { cursor: last } : this.#delivered(id);
+    if (!last || page.length < size) return this.#delivered(id);
+    await requireReplica(pushes);
+    return { cursor: last };
   }
 
-  #delivered(id: Id): Outcome {
+  /** Ends a job once what it wrote is safe. */
+  async #delivered(id: Id): Promise<Outcome> {
+    await requireReplica(this.#options.pushes);
     this.#options.metrics.fanoutLag.observe((Date.now() - idTimeMs(id)) / 1000);
     return "done";
   }
+}
+
+/** A deposed master may swallow what it is sent: throws RedisDown unless a failover would keep it. */
+async function requireReplica(redis: RedisStore | undefined): Promise<void> {
+  if (redis && !(await redis.replicated())) throw new RedisDown("no replica has it yet");
 }
 
 function idIn(key: unknown, field: string): Id {
   const { [field]: id }: Record<string, unknown> = { ...Object(key) };
   if (!isId(id)) throw new Error(`not a key with an ${field}: ${JSON.stringify(key)}`);
   return id;
+}
+
+/** Whether a "mode" job was queued to end this stay in "leaving". */
+function leaves(key: unknown, stay: string): boolean {
+  return { left: undefined, ...Object(key) }.left === stay;
 }
 
 function cursorIn(value: unknown): FollowerCursor | undefined {

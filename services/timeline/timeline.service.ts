@@ -1,7 +1,7 @@
 import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { OutboxDrain } from "../../mixins/outbox.ts";
 import { RedisStore } from "../../mixins/redis/index.ts";
-import { resourcesOf } from "../../mixins/resources.ts";
+import { resourcesOf, storeOptions } from "../../mixins/resources.ts";
 import { EXCLUDABLE } from "../contracts/actions.ts";
 import { requireSelf, requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
@@ -15,14 +15,17 @@ const PUSH_TIMEOUT_MS = 3_000;
 /** Home and author timelines, and the fan-out that keeps them. */
 export default function timelineService(broker: ServiceBroker): ServiceSchema {
   const { db, redis, env, metrics } = resourcesOf(broker);
-  const pushes = env.redisUrl ? new RedisStore(env.redisUrl, env.redisPrefix, PUSH_TIMEOUT_MS) : undefined;
+  const pushes = env.redisUrl
+    ? new RedisStore(env.redisUrl, { ...storeOptions(env), commandTimeoutMs: PUSH_TIMEOUT_MS })
+    : undefined;
   const timelines = new Timelines(db, redis, metrics);
   const fanout = new Fanout({
     db,
     redis,
     pushes,
     metrics,
-    pullThreshold: env.pullThreshold,
+    policy: env.fanoutPolicy,
+    homeListMaxAgeMs: env.homeListMaxAgeMs,
     page: env.fanoutPage,
   });
   const outbox = new OutboxDrain({

@@ -10,7 +10,6 @@ import { existsIn, idsAndOriginals } from "./references.ts";
 import { existingIds, toTweet, tweetCounts, tweetsByIds } from "./tweet.repo.ts";
 
 const PUBLISH = new Script(new URL("./lua/publish-tweet-3.lua", import.meta.url));
-const TTL_MS = limits.homeList.maxAgeMs;
 /** Longer than any transaction takes: if the process dies before the commit, the tweet shows again after it. */
 const MEANWHILE_MS = 60_000;
 const ALIVE = "1";
@@ -84,7 +83,7 @@ export class TweetCache {
     const redis = this.#redis;
     const states = await readThrough(redis, ids, {
       keyOf: (id) => redis?.keys.tweetState(id) ?? "",
-      ttlMs: TTL_MS,
+      ttlMs: redis?.maxAgeMs ?? 0,
       load: async (missing) => new Map((await existingIds(this.#db, missing)).map(({ id }) => [id, ALIVE])),
       absent: DELETED,
     });
@@ -107,14 +106,17 @@ export class TweetCache {
     await redis.run(
       PUBLISH,
       [keys.tweetState(tweet.id), keys.tweetBody(tweet.id), keys.author(tweet.author_id)],
-      [tweet.id, JSON.stringify(tweet), TTL_MS, keep, slack],
+      [tweet.id, JSON.stringify(tweet), redis.maxAgeMs, keep, slack],
     );
   }
 
   /** Hides a tweet from every reader: for good, or while its delete is being committed. Throws RedisDown. */
   async hide(id: Id, forHowLong: "for good" | "meanwhile" = "for good"): Promise<void> {
-    const ttlMs = forHowLong === "for good" ? TTL_MS : MEANWHILE_MS;
-    if (this.#redis) await put(this.#redis, this.#redis.keys.tweetState(id), DELETED, ttlMs);
+    const redis = this.#redis;
+    if (!redis) return;
+    // Longer than any job takes that has read the tweet before it was deleted.
+    const ttlMs = forHowLong === "for good" ? Math.max(redis.maxAgeMs, MEANWHILE_MS) : MEANWHILE_MS;
+    await put(redis, redis.keys.tweetState(id), DELETED, ttlMs);
   }
 
   /** Takes back a `hide` whose delete was not committed: the next reader asks Postgres. Throws RedisDown. */
@@ -134,7 +136,7 @@ export class TweetCache {
       await redis
         .setAll(
           loaded.map((tweet) => [redis.keys.tweetBody(tweet.id), JSON.stringify(tweet)]),
-          TTL_MS,
+          redis.maxAgeMs,
         )
         .catch(ignoreDown);
     }

@@ -12,7 +12,7 @@ const THRESHOLD = 2;
 describe("timelines", () => {
   let roost: Roost;
   beforeAll(async () => {
-    roost = await Roost.start({ shards: 2, env: { PULL_THRESHOLD: String(THRESHOLD) } });
+    roost = await Roost.start({ shards: 2, env: { FANOUT_POLICY: String(THRESHOLD) } });
   });
   afterAll(() => roost.stop());
 

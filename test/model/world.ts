@@ -84,9 +84,6 @@ export class World {
   async aDayPasses(): Promise<void> {
     await this.flush();
     await this.roost.resources.db.readAll(
-      sql`UPDATE pull_authors SET changed_at = changed_at - interval '1 day' WHERE state = 'leaving'`,
-    );
-    await this.roost.resources.db.readAll(
       sql`UPDATE outbox SET run_after = now() WHERE kind = 'mode' AND run_after > now() + interval '1 minute'`,
     );
   }

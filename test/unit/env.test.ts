@@ -19,7 +19,13 @@ describe("the environment", () => {
       services: ["user", "graph", "tweet", "timeline", "gateway"],
       rateLimitFactor: 1,
       redisUrl: undefined,
+      fanoutPolicy: "cost",
+      homeListMaxAgeMs: 86_400_000,
     });
+  });
+
+  it.each(["cost", "push", "pull", 0, 10_000] as const)("takes %s for a fan-out policy", (policy) => {
+    expect(readEnv({ TOPOLOGY_FILE: file, FANOUT_POLICY: String(policy) }).fanoutPolicy).toBe(policy);
   });
 
   it("names services by a list, which may be empty", () => {
@@ -37,6 +43,9 @@ describe("the environment", () => {
     ["REDIS_URL", "localhost"],
     ["RATE_LIMIT_FACTOR", "-1"],
     ["TRUSTED_PROXIES", "1.5"],
+    ["FANOUT_POLICY", "sometimes"],
+    ["FANOUT_POLICY", "-1"],
+    ["HOME_LIST_MAX_AGE_S", "0"],
     ["TOPOLOGY_FILE", join(folder, "none.json")],
   ])("with %s=%s is refused in one line that names the variable", (name, value) => {
     expect(() => readEnv({ TOPOLOGY_FILE: file, [name]: value })).toThrow(new RegExp(`^${name}: [^\\n]+$`));

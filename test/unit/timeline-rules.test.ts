@@ -1,6 +1,5 @@
 import type { Tweet, TweetReference } from "../../services/contracts/actions.ts";
 import { cursorsAround, readCursor, writeCursor } from "../../services/contracts/cursor.ts";
-import { isPushed, wantedMode } from "../../services/timeline/fanout-policy.ts";
 import {
   belongsInHome,
   belongsOnPage,
@@ -79,27 +78,6 @@ describe("an author's page", () => {
     expect(belongsOnPage(tweet("retweeted"), known({ 8: { ...NOBODY, muted: true } }))).toBe(true);
     expect(belongsOnPage(tweet("retweeted"), known({ 8: { ...NOBODY, blocked: true } }))).toBe(false);
     expect(belongsOnPage(tweet("retweeted"), known({}, ["1"]))).toBe(false);
-  });
-});
-
-describe("the fan-out policy", () => {
-  it("pulls authors above the threshold", () => {
-    expect(wantedMode("push", 1_000, 1_000)).toBe("push");
-    expect(wantedMode("push", 1_001, 1_000)).toBe("pull");
-  });
-
-  it("lets a pulled author go back only well below it", () => {
-    expect(wantedMode("pull", 900, 1_000)).toBe("pull");
-    expect(wantedMode("pull", 800, 1_000)).toBe("push");
-  });
-
-  it("stops pushing only once every reader pulls", () => {
-    expect(["push", "entering", "leaving"].map((mode) => isPushed(mode as "push"))).toEqual([
-      true,
-      true,
-      true,
-    ]);
-    expect(isPushed("pull")).toBe(false);
   });
 });
 

@@ -1,1 +1,0 @@
--- Holds the number for the migration of the fan-out policy, which replaces this file.
