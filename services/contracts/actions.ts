@@ -221,6 +221,8 @@ export interface ActionMap {
 
   /** The viewer's own home timeline, newest first (403 for another's). */
   "timeline.home": Call<TimelineQuery, TimelinePage>;
+  /** The tweets that mention a user, newest first, without authors whom the viewer muted or who are across a block. */
+  "timeline.mentions": Call<TimelineQuery, TimelinePage>;
   /** An author's tweets, newest first; 403 where a block stands between author and viewer. */
   "timeline.user": Call<TimelineQuery, TimelinePage>;
 }

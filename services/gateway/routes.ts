@@ -190,6 +190,17 @@ export const endpoints: Endpoint[] = [
   forViewer(
     {
       method: "GET",
+      path: "2/users/:id/mentions",
+      rate: "read",
+      params: ONE,
+      query: timeline(limits.userTimelinePage),
+    },
+    async ({ ctx, params, query }) =>
+      timelineAnswer(await ctx.call("timeline.mentions", timelineQuery(params.id, query)), query),
+  ),
+  forViewer(
+    {
+      method: "GET",
       path: "2/users/:id/tweets",
       rate: "read",
       params: ONE,

@@ -53,10 +53,10 @@ export async function pageFromWindows(
  * Takes what may be shown from the rows that `rowsOf` finds, newest first, in growing steps until the page is full or the
  * range is at its end. `rowsOf` answers fewer rows than it was asked for only at the end.
  */
-export async function pageFromRows(
-  rowsOf: (ask: Ask) => Promise<Tweet[]>,
+export async function pageFromRows<Row extends { id: Id }>(
+  rowsOf: (ask: Ask) => Promise<Row[]>,
   { range, limit, nextNewer }: Ask,
-  show: Show<Tweet>,
+  show: Show<Row>,
 ): Promise<Tweet[]> {
   let page: Tweet[] = [];
   for (let rest = range, count = withSlack(limit); ; count = Math.min(2 * count, MOST_ROWS)) {

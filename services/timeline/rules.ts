@@ -42,6 +42,12 @@ export function belongsOnPage(tweet: Tweet, known: Known): boolean {
   );
 }
 
+/** Whether a tweet shows among mentions: it exists, and its author is not hidden from the viewer. Pure. */
+export function belongsInMentions(viewer: Id, tweet: Tweet, known: Known): boolean {
+  const hidden = tweet.author_id !== viewer && isHidden(known.standings.get(tweet.author_id));
+  return existsIn(known.alive, tweet) && !hidden;
+}
+
 /** Whether a query leaves a tweet out. Pure. */
 export function isExcluded(tweet: Tweet, exclude: readonly Excludable[] = []): boolean {
   return (

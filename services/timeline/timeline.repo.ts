@@ -3,8 +3,10 @@ import type { Built } from "../../mixins/redis/windowed-list.ts";
 import { idBefore, newestFirst } from "../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Id, Tweet } from "../contracts/actions.ts";
+import { type ListedEdge, listEdges } from "../graph/edges.repo.ts";
 import { type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
 import type { Range } from "./merge.ts";
+import type { Ask } from "./paging.ts";
 import type { Standing } from "./rules.ts";
 
 const MAX_ID = "9223372036854775807";
@@ -42,6 +44,18 @@ export function standingsIn({ following, blocked, muted }: Relations): Map<Id, S
   for (const author of blocked) of(author).blocked = true;
   for (const author of muted) of(author).muted = true;
   return standings;
+}
+
+/** The mentions of a user within a range, newest first; an edge's id is its tweet's. Fewer than the limit only at the end. */
+export async function mentionsOf(db: ShardDb, user: Id, ask: Ask): Promise<ListedEdge[]> {
+  const { range, limit, nextNewer } = ask;
+  const from = nextNewer ? { after: range.after } : { before: range.before };
+  const edges = await listEdges(db, { id: user, kind: "mention", direction: "in" }, { limit, ...from });
+  return edges.filter(
+    ({ id }) =>
+      (!range.before || newestFirst(id, range.before) > 0) &&
+      (!range.after || newestFirst(id, range.after) < 0),
+  );
 }
 
 /** The ids of the authors whose tweets are pulled at read time, on all shards. */

@@ -52,6 +52,11 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
         params: query,
         handler: (ctx) => timelines.home(requireSelf(ctx, ctx.params.user_id), ctx.params),
       },
+      mentions: {
+        params: query,
+        readOnly: true,
+        handler: (ctx) => timelines.mentions(requireViewer(ctx).userId, ctx.params),
+      },
       user: {
         params: query,
         readOnly: true,

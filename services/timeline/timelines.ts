@@ -12,11 +12,21 @@ import { UserReader } from "../user/user-reader.ts";
 import { HomeCache } from "./home-cache.ts";
 import { intersect, rangeOf } from "./merge.ts";
 import { type Ask, pageFromRows, pageFromWindows } from "./paging.ts";
-import { authorsNamedBy, belongsInHome, belongsOnPage, isExcluded, type Known } from "./rules.ts";
-import { type Relations, relationsOf, standingsIn, tweetsOf } from "./timeline.repo.ts";
+import {
+  authorsNamedBy,
+  belongsInHome,
+  belongsInMentions,
+  belongsOnPage,
+  isExcluded,
+  type Known,
+} from "./rules.ts";
+import { mentionsOf, type Relations, relationsOf, standingsIn, tweetsOf } from "./timeline.repo.ts";
 
 /** Whether a tweet is shown, given what is known about it. */
 type Rule = (tweet: Tweet, known: Known) => boolean;
+
+/** Finds what a rule shows. */
+type Find = (ask: Ask, rule: Rule) => Promise<Tweet[]>;
 
 /** Where the candidates of a page come from, with and without Redis. */
 interface Skeleton {
@@ -54,7 +64,11 @@ export class Timelines {
         return [viewer, ...following.filter((author) => !hidden.has(author))];
       },
     };
-    return this.#page(viewer, query, skeleton, (tweet, known) => belongsInHome(viewer, tweet, known));
+    return this.#page(
+      query,
+      (ask, rule) => this.#find(viewer, ask, skeleton, rule),
+      (tweet, known) => belongsInHome(viewer, tweet, known),
+    );
   }
 
   /** An author's tweets. Throws 404 where there is no such user, 403 across a block. */
@@ -65,19 +79,40 @@ export class Timelines {
       windows: (cache, slice) => cache.authorWindows([author], slice),
       authors: () => [author],
     };
-    const page = await this.#page(viewer, query, skeleton, belongsOnPage);
-    if (page.tweets.length === 0 && !(await this.#users.get([author])).has(author)) throw unknownUser(author);
-    return page;
+    const page = await this.#page(
+      query,
+      (ask, rule) => this.#find(viewer, ask, skeleton, rule),
+      belongsOnPage,
+    );
+    return this.#ofSomebody(author, page);
+  }
+
+  /** The tweets that mention a user, without those of authors hidden from the viewer. Throws 404 where there is no such user. */
+  async mentions(viewer: Id, query: TimelineQuery): Promise<TimelinePage> {
+    const relations = await relationsOf(this.#db, viewer);
+    const standings = standingsIn(relations);
+    const find: Find = (ask, rule) =>
+      pageFromRows(
+        (rest) => mentionsOf(this.#db, query.user_id, rest),
+        ask,
+        async (edges) => {
+          const tweets = await this.#tweets.show(edges.map(({ id }) => id));
+          const alive = new Set(idsAndOriginals(tweets));
+          return tweets.filter((tweet) => rule(tweet, { alive, standings }));
+        },
+      );
+    const page = await this.#page(query, find, (tweet, known) => belongsInMentions(viewer, tweet, known));
+    return this.#ofSomebody(query.user_id, page);
   }
 
   /** Presentation: cuts the page, adds cursors, counts and authors. */
-  async #page(viewer: Id, query: TimelineQuery, skeleton: Skeleton, rule: Rule): Promise<TimelinePage> {
+  async #page(query: TimelineQuery, find: Find, rule: Rule): Promise<TimelinePage> {
     const from = readCursor(query.cursor);
     const nextNewer = from.after !== undefined;
     // One more than asked for tells whether there is a next page.
     const ask = { range: intersect(from, rangeOf(query)), limit: query.limit + 1, nextNewer };
     const shown: Rule = (tweet, known) => !isExcluded(tweet, query.exclude) && rule(tweet, known);
-    const found = await this.#find(viewer, ask, skeleton, shown);
+    const found = await find(ask, shown);
     const full = found.length > query.limit;
     const page = nextNewer ? found.slice(-query.limit) : found.slice(0, query.limit);
     const [tweets, users] = await Promise.all([
@@ -143,6 +178,11 @@ export class Timelines {
         return tweets.filter((tweet) => rule(tweet, { alive, standings }));
       },
     );
+  }
+
+  async #ofSomebody(user: Id, page: TimelinePage): Promise<TimelinePage> {
+    if (page.tweets.length === 0 && !(await this.#users.get([user])).has(user)) throw unknownUser(user);
+    return page;
   }
 
   async #requireReadable(viewer: Id, author: Id): Promise<void> {

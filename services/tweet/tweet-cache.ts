@@ -37,8 +37,8 @@ export class TweetCache {
     return bodies;
   }
 
-  /** The same with the tweets' public_metrics, in the order asked for. */
-  async show(ids: readonly Id[], options: { withMetrics?: boolean }): Promise<PublicTweet[]> {
+  /** The same in the order asked for, with public_metrics where they are wanted. */
+  async show(ids: readonly Id[], options: { withMetrics?: boolean } = {}): Promise<PublicTweet[]> {
     const found = await this.get(ids);
     const tweets = ids.flatMap((id) => found.get(id) ?? []);
     return options.withMetrics ? this.count(tweets) : tweets;

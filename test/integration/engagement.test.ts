@@ -138,4 +138,28 @@ describe("what users do with tweets, on any shards", () => {
     );
     expect(mirrors.map(({ dst }) => dst).sort()).toEqual([ann.id, ben.id].sort());
   });
+
+  it("mentions are listed newest first, without authors who are hidden and tweets that are gone", async () => {
+    const [author, ann, ben] = await three();
+    const ids = [];
+    for (const who of [author, ben, author, ben, author])
+      ids.unshift((await write(who, `hello @${ann.username}`)).id);
+    const pages = async () => {
+      const found: Id[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await roost.call("timeline.mentions", { user_id: ann.id, limit: 2, cursor }, ann);
+        found.push(...page.tweets.map(({ id }) => id));
+        cursor = page.next_cursor;
+      } while (cursor);
+      return found;
+    };
+    expect(await pages()).toEqual(ids);
+    const query = { user_id: ann.id, limit: 5, since_id: ids[4], until_id: ids[1] };
+    const between = await roost.call("timeline.mentions", query, ann);
+    expect(between.tweets.map(({ id }) => id)).toEqual([ids[2], ids[3]]);
+    await roost.call("graph.mute", { target_user_id: ben.id }, ann);
+    await roost.call("tweet.delete", { id: ids[0] ?? "" }, author);
+    expect(await pages()).toEqual([ids[2], ids[4]]);
+  });
 });
