@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import { type Id, RELATION_KINDS } from "../../services/contracts/actions.ts";
 import { errorCode } from "../../services/contracts/errors.ts";
+import { pinMode } from "../../services/timeline/fanout.repo.ts";
 import type { Person } from "../support/roost.ts";
 import type { World } from "./world.ts";
 
@@ -36,6 +37,11 @@ class Pick {
 
   person(): Person {
     return of(this.#model.people, this.number(this.#model.people.length));
+  }
+
+  /** The pair that comes next. */
+  peekPair(): [Person, Person] {
+    return new Pick(this.#model, this.#numbers).pair();
   }
 
   pair(): [Person, Person] {
@@ -136,6 +142,10 @@ const faults = {
     });
     model.people.push({ id: user.id, username });
   },
+  async switchMode(_, world, pick) {
+    const mode = of(["push", "pull", null] as const, pick.number(3));
+    await pinMode(world.roost.resources.db, pick.person().id, mode);
+  },
   async evict(model, world, pick) {
     const { keys } = world.roost.store;
     const { id } = pick.person();
@@ -188,6 +198,15 @@ const burst: Play = async (model, world, pick) => {
 
 const look: Play = (_, world, pick) => world.look(pick.person(), 2 + pick.number(9));
 
+/** A relation changes, and one of the two looks at once. */
+const relate =
+  (act: Play, reader: 0 | 1): Play =>
+  async (model, world, pick) => {
+    const pair = pick.peekPair();
+    await act(model, world, pick);
+    await world.look(pair[reader], 5);
+  };
+
 const weights: [weight: number, name: string, play: Play][] = [
   [10, "tweet", acts.tweet],
   [6, "reply", acts.reply],
@@ -196,11 +215,16 @@ const weights: [weight: number, name: string, play: Play][] = [
   [3, "unretweet", acts.unretweet],
   [4, "delete", acts.delete],
   [2, "like", acts.like],
-  [14, "make", acts.make],
-  [8, "undo", acts.undo],
+  [6, "make", acts.make],
+  [5, "makeAndLook", relate(acts.make, 0)],
+  [5, "makeAndBeLookedAt", relate(acts.make, 1)],
+  [4, "undo", acts.undo],
+  [3, "undoAndLook", relate(acts.undo, 0)],
+  [3, "undoAndBeLookedAt", relate(acts.undo, 1)],
   [6, "burst", burst],
   [16, "look", look],
   [1, "signUp", faults.signUp],
+  [4, "switchMode", faults.switchMode],
   [4, "evict", faults.evict],
   [1, "flush", faults.flush],
   [1, "aDayPasses", faults.aDayPasses],
