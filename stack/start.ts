@@ -8,6 +8,7 @@ import { bringUp } from "./index.ts";
 import { type RunningNodes, startNodes } from "./nodes.ts";
 import { parseOptions, type StartOptions, USAGE } from "./options.ts";
 import { openRepl } from "./repl.ts";
+import { saveEnvironment } from "./state.ts";
 import type { Stack } from "./types.ts";
 
 const stopping = new AbortController();
@@ -28,6 +29,8 @@ async function start(options: StartOptions): Promise<void> {
     onProgress: say,
     signal: stopping.signal,
   });
+  const { topologyFile: TOPOLOGY_FILE, redisUrl: REDIS_URL, natsUrl: NATS_URL } = stack;
+  saveEnvironment(dataDir, { TOPOLOGY_FILE, REDIS_URL, NATS_URL });
   await migrate(readTopologyFile(stack.topologyFile), (line) => say(`migrated ${line}`));
   say("starting the services");
   nodes = await startNodes(stack, { ...options, logDir: join(dataDir, "logs"), onProgress: say });

@@ -60,6 +60,13 @@ export function saveState(dataDir: string, state: State): void {
   renameSync(`${file}.new`, file);
 }
 
+/** Writes how to reach a stack, as an environment file for commands that are run beside it. */
+export function saveEnvironment(dataDir: string, environment: Record<string, string | undefined>): void {
+  const given = Object.entries(environment).filter(([, value]) => value !== undefined);
+  const lines = given.map(([name, value]) => `${name}="${value}"\n`);
+  writeFileSync(join(dataDir, "env"), lines.join(""), { mode: 0o600 });
+}
+
 /** Gives each name a free port on loopback: the one it had before where that is still free. */
 export async function assignPorts(state: State, names: string[]): Promise<void> {
   for (const name of names) {

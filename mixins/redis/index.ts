@@ -10,6 +10,8 @@ import { RedisWatch } from "./watch.ts";
 /** Bounds, in ms: a command's answer, a connection, how long a node that failed is left alone. */
 const TIMEOUTS = { command: 500, connect: 1_000, rest: 500 } as const;
 
+const KEYS_PER_SCAN = 1_000;
+
 /** Redis cannot be reached, or not in time. Whoever catches it goes on without Redis. */
 export class RedisDown extends Error {
   override name = "RedisDown";
@@ -157,6 +159,22 @@ export class RedisStore {
 
   async delete(keys: string[]): Promise<void> {
     await Promise.all(keys.map((key) => this.#guard(key, () => this.#client.del(key))));
+  }
+
+  /** All keys, in batches, from every master; one that is written meanwhile may come twice, or not. Throws RedisDown. */
+  async *allKeys(): AsyncGenerator<string[]> {
+    const masters = this.#masters();
+    if (masters.length === 0) throw new RedisDown("no master is known");
+    for (const master of masters) {
+      let cursor = "0";
+      do {
+        const [next, keys] = await this.#guard("", () =>
+          master.scan(cursor, "MATCH", this.keys.pattern, "COUNT", KEYS_PER_SCAN),
+        );
+        cursor = next;
+        yield keys;
+      } while (cursor !== "0");
+    }
   }
 
   /**

@@ -11,6 +11,18 @@ export class Keys {
     this.#prefix = prefix;
   }
 
+  /** Matches every key, as a glob of Redis. */
+  get pattern(): string {
+    return `${this.#prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+  }
+
+  /** What a key names, and whose it is: the last part of it ("" for what is a partition's). */
+  parse(key: string): { name: string; owner: string } | undefined {
+    const [, name = "", owner = ""] =
+      /^\{[^}]+\}:(\w+)(?::(.*))?$/.exec(key.slice(this.#prefix.length)) ?? [];
+    return name ? { name, owner } : undefined;
+  }
+
   #of(id: string, name: string): string {
     return `${this.#prefix}{${partitionOf(id)}}:${name}:${id}`;
   }

@@ -167,12 +167,21 @@ export async function userExists(db: ShardDb, id: Id): Promise<boolean> {
 
 /** Whether a block stands between two users, in either direction; asked of the first one's shard. */
 export async function blockBetween(db: ShardDb, one: Id, other: Id): Promise<boolean> {
-  const [row] = await db.read(
-    { id: one },
-    sql<{ blocked: boolean }>`
-      SELECT EXISTS (SELECT FROM edges WHERE src = ${one} AND kind = 'block' AND dst = ${other}) OR
-             EXISTS (SELECT FROM inverse_edges WHERE dst = ${one} AND kind = 'block'
-                     AND src_bucket = ${bucketOf(other)} AND src = ${other}) AS blocked`,
-  );
+  const [row] = await db.read({ id: one }, blockStands(one, other));
   return row?.blocked ?? false;
 }
+
+/** Ends a follow that stands across a block, if it still does: one that no request would have let through. */
+export function endBlockedFollow(db: ShardDb, { src, dst }: { src: Id; dst: Id }): Promise<Id[]> {
+  const follow = { src, kind: "follow", dst } as const;
+  return db.transaction({ id: src }, async (tx) => {
+    await lockPair(tx, follow);
+    const [row] = await tx.query(blockStands(src, dst));
+    return row?.blocked ? dropEdge(tx, follow) : [];
+  });
+}
+
+const blockStands = (one: Id, other: Id) => sql<{ blocked: boolean }>`
+  SELECT EXISTS (SELECT FROM edges WHERE src = ${one} AND kind = 'block' AND dst = ${other}) OR
+         EXISTS (SELECT FROM inverse_edges WHERE dst = ${one} AND kind = 'block'
+                 AND src_bucket = ${bucketOf(other)} AND src = ${other}) AS blocked`;

@@ -1,3 +1,6 @@
+import { EDGE_KINDS } from "../contracts/actions.ts";
+import { shapeOf } from "../graph/edge-kinds.ts";
+
 /** Kinds of edges and the counters that they move, as two columns. */
 interface Columns {
   kinds: string[];
@@ -13,8 +16,13 @@ export interface CountedKinds {
 /** The counter of a user that counts rows of tweets instead of edges. */
 export const OWN_TWEETS = "tweets";
 
-/** Which rows each counter counts. */
-export const countedKinds: CountedKinds = {
-  out: { kinds: ["follow"], names: ["following"] },
-  in: { kinds: ["follow"], names: ["followers"] },
-};
+/** Which edges each counter counts. */
+export const countedKinds: CountedKinds = { out: columns("out"), in: columns("in") };
+
+function columns(end: "out" | "in"): Columns {
+  const counted = EDGE_KINDS.flatMap((kind) => {
+    const name = shapeOf(kind)[end];
+    return name ? { kind, name } : [];
+  });
+  return { kinds: counted.map(({ kind }) => kind), names: counted.map(({ name }) => name) };
+}

@@ -34,6 +34,18 @@ export interface PlacementFinding {
   fault: string;
 }
 
+/** A stored Redis entry that readers would believe, and that is not what Postgres holds. */
+export interface RedisFinding {
+  check: "redis";
+  key: string;
+  /** Ids that are missing from it. */
+  lacks: Id[];
+  /** Ids that should not be in it. */
+  extra: Id[];
+  /** What else is wrong with it. */
+  fault?: string;
+}
+
 /** A job that was given up, or that is not getting done. */
 export interface OutboxFinding {
   check: "outbox";
@@ -45,7 +57,13 @@ export interface OutboxFinding {
 }
 
 /** One thing that disagrees with what it should agree with. */
-export type Finding = MirrorFinding | BlockFinding | CounterFinding | PlacementFinding | OutboxFinding;
+export type Finding =
+  | MirrorFinding
+  | BlockFinding
+  | CounterFinding
+  | PlacementFinding
+  | RedisFinding
+  | OutboxFinding;
 
 /** A finding in one line. */
 export function describeFinding(finding: Finding): string {
@@ -65,7 +83,18 @@ export function describeFinding(finding: Finding): string {
       return `counter ${finding.name} of ${finding.subject} is ${finding.value}, its rows are ${finding.rows}`;
     case "placement":
       return `${finding.shard}: ${finding.rows} rows of ${finding.table} ${finding.fault}`;
+    case "redis": {
+      const faults = [...listed("lacks", finding.lacks), ...listed("has", finding.extra)];
+      return `${finding.key} ${[...faults, ...(finding.fault ? [finding.fault] : [])].join(", ")}`;
+    }
     case "outbox":
       return `${finding.shard}: job ${finding.id} ${finding.kind} ${JSON.stringify(finding.key)} ${finding.fault}`;
   }
+}
+const SHOWN = 3;
+
+function listed(verb: string, ids: Id[]): string[] {
+  if (ids.length === 0) return [];
+  const more = ids.length > SHOWN ? ` and ${ids.length - SHOWN} more` : "";
+  return [`${verb} ${ids.slice(0, SHOWN).join(" ")}${more}`];
 }

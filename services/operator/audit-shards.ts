@@ -16,13 +16,11 @@ import {
 import { countedKinds } from "./audit-counters.ts";
 import { differences, differingBuckets, type EdgeDifference, mergeSorted } from "./audit-edges.ts";
 import type { Finding, MirrorFinding } from "./audit-findings.ts";
+import type { Say } from "./progress.ts";
 
 /** Differences that are looked at again together, and how long a change in flight is given meanwhile (ms). */
 const LOOKED_AT = 5_000;
 const PAUSE_MS = 500;
-
-/** Says what is being checked; `done` of `total`, where that is known. */
-export type Say = (what: string) => void;
 
 /** Compares what the shards hold, with each other and with itself. Throws 503 where one cannot be asked. */
 export async function* auditShards(db: ShardDb, say: Say): AsyncGenerator<Finding> {
@@ -66,7 +64,7 @@ async function* wrongMirrors(db: ShardDb, shards: Snapshot[], say: Say): AsyncGe
     sums.flatMap(({ mirrors }) => mirrors),
   );
   if (buckets.length === 0) return;
-  say(`edges against mirrors, in ${buckets.length} buckets that differ`);
+  say("edges against mirrors", `${buckets.length} buckets differ`);
   // Each side has a connection of its own to a shard: one waits for the other.
   const found = differences(
     mergeSorted(shards.map((shot) => forwardEdges(shot, buckets))),

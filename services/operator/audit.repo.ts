@@ -101,6 +101,36 @@ export function wrongCounters(
     HAVING sum(value) <> sum(rows) AND (SELECT owned FROM placement) @> bucket_of(subject)`);
 }
 
+/**
+ * Adds to counters what they lack of the rows they count (or takes away what is too much), found in the very statement
+ * that adds it: it sees a change together with its delta or neither, so changes that come meanwhile stay counted.
+ */
+export async function mendCounters(
+  db: ShardDb,
+  shard: string,
+  wrong: { subject: Id; name: string }[],
+  counted: CountedKinds,
+): Promise<void> {
+  const subjects = wrong.map(({ subject }) => subject);
+  const names = wrong.map(({ name }) => name);
+  await db.transactionOn(shard, async (tx) => {
+    await tx.enter(subjects);
+    await tx.query(sql`
+      INSERT INTO counters (subject, name, value)
+      SELECT subject, name, rows.n - counter_value(subject, name)
+      FROM unnest(${subjects}::bigint[], ${names}::text[]) AS wrong (subject, name) CROSS JOIN LATERAL (
+        SELECT (SELECT count(*) FROM edges
+                JOIN unnest(${counted.out.kinds}::edge_kind[], ${counted.out.names}::text[]) AS o (kind, name) USING (kind)
+                WHERE src = wrong.subject AND o.name = wrong.name)
+             + (SELECT count(*) FROM inverse_edges
+                JOIN unnest(${counted.in.kinds}::edge_kind[], ${counted.in.names}::text[]) AS i (kind, name) USING (kind)
+                WHERE dst = wrong.subject AND i.name = wrong.name)
+             + (SELECT count(*) FROM tweets WHERE author_id = wrong.subject AND wrong.name = ${OWN_TWEETS}) AS n) AS rows
+      ORDER BY subject, name
+      ON CONFLICT (subject, name) DO UPDATE SET value = counters.value + excluded.value`);
+  });
+}
+
 /** Rows that are on a shard which does not own their bucket, or filed under a bucket that is not theirs. */
 export async function misplacedRows({ shard, query }: Snapshot): Promise<PlacementFinding[]> {
   const found = await query(sql<{ table: string; rows: string; fault: string }>`
@@ -113,6 +143,7 @@ export async function misplacedRows({ shard, query }: Snapshot): Promise<Placeme
       UNION ALL SELECT 'tweets', bucket_of(id) FROM tweets
       UNION ALL SELECT 'idempotency_keys', bucket_of(user_id) FROM idempotency_keys
       UNION ALL SELECT 'pull_authors', bucket_of(author_id) FROM pull_authors
+      UNION ALL SELECT 'fanout_rates', bucket_of(author_id) FROM fanout_rates
       UNION ALL SELECT 'counters', bucket_of(subject) FROM counters
       UNION ALL SELECT 'counter_deltas', bucket_of(id) FROM counter_deltas
       UNION ALL SELECT 'outbox', bucket_of(id) FROM outbox

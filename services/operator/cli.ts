@@ -1,15 +1,20 @@
+import { existsSync } from "node:fs";
 import { UsageError } from "../../config/command-line.ts";
-import { readTopologyFile } from "../../config/topology.ts";
+import { readEnv } from "../../config/env.ts";
 import { requireCurrentSchema } from "../../mixins/shard-db/migrate.ts";
+import { auditCommand } from "./audit-command.ts";
 import type { OperatorCommand, Task } from "./command.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { fanoutCommand } from "./fanout.ts";
 
 const COMMANDS: Record<string, OperatorCommand> = {
+  audit: auditCommand,
   "dead-letters": deadLettersCommand,
   fanout: fanoutCommand,
 };
-const EXIT = { good: 0, failed: 1, usage: 2 } as const;
+const EXIT = { good: 0, usage: 2 } as const;
+/** Where `npm start` writes which servers it runs. */
+const STACK_ENV = ".roost/env";
 
 /** `node services/operator/cli.ts COMMAND …`; npm scripts of the same names call it. Returns the exit code. */
 async function main([name = "", ...args]: string[]): Promise<number> {
@@ -23,15 +28,16 @@ async function main([name = "", ...args]: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof UsageError) return misused(`${error.message}\n\n${command.usage}`);
     console.error(Error.isError(error) ? error.message : String(error));
-    return EXIT.failed;
+    return command.failed;
   }
 }
 
 async function run(task: Task): Promise<number> {
-  const file = task.topologyFile ?? process.env.TOPOLOGY_FILE ?? ".roost/topology.json";
-  const topology = readTopologyFile(file);
-  await requireCurrentSchema(topology);
-  return task.run(topology);
+  if (!task.topologyFile && !process.env.TOPOLOGY_FILE && existsSync(STACK_ENV))
+    process.loadEnvFile(STACK_ENV);
+  const env = readEnv({ ...process.env, ...(task.topologyFile ? { TOPOLOGY_FILE: task.topologyFile } : {}) });
+  await requireCurrentSchema(env.topology);
+  return task.run(env);
 }
 
 function misused(message: string): number {

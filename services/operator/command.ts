@@ -1,23 +1,25 @@
-import type { Topology } from "../../config/topology.ts";
+import type { Env } from "../../config/env.ts";
 import { ShardDb } from "../../mixins/shard-db/index.ts";
 
 /** What a command line asks for. */
 export interface Task {
   /** undefined: TOPOLOGY_FILE, or that of `npm start`. */
   topologyFile: string | undefined;
-  /** Does it, prints what came of it, and returns the exit code: 0, or 1 where it could not be done. */
-  run(topology: Topology): Promise<number>;
+  /** Does it, prints what came of it, and returns the exit code. */
+  run(env: Env): Promise<number>;
 }
 
 /** A command for operators, which works on the databases directly. */
 export interface OperatorCommand {
   usage: string;
+  /** Exit code where it could not be done; 2 is that of wrong arguments. */
+  failed: 1 | 2;
   /** Undefined where help is asked for. Throws UsageError where the arguments make no sense: nothing is done then. */
   read(args: string[]): Task | undefined;
 }
 
-/** Runs `work` on the shards of a topology. Throws 503 where none answers. */
-export async function onShards<T>(topology: Topology, work: (db: ShardDb) => Promise<T>): Promise<T> {
+/** Runs `work` on the shards. Throws 503 where none answers. */
+export async function onShards<T>({ topology }: Env, work: (db: ShardDb) => Promise<T>): Promise<T> {
   const db = new ShardDb(topology, { poolSize: 4, application: "operator" });
   try {
     await db.open();

@@ -18,7 +18,7 @@ Jobs of the outbox that were given up after ten attempts. What they were to brin
   --json    as a line of JSON each
   replay    puts jobs back into the outbox, once the cause is mended: they are tried anew
 
-  --topology-file FILE  of the databases (default: TOPOLOGY_FILE or .roost/topology.json)
+  --topology-file FILE  of the databases (default: TOPOLOGY_FILE, or the servers of npm start)
 
 Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
 
@@ -27,6 +27,7 @@ export type DeadLetterRequest = { list: "text" | "json" } | { replay: "all" | Id
 
 export const deadLettersCommand: OperatorCommand = {
   usage: USAGE,
+  failed: 1,
   read(args) {
     const { positionals, values } = readCommandLine({
       args,
@@ -42,10 +43,8 @@ export const deadLettersCommand: OperatorCommand = {
     const request = requestOf(positionals, values);
     return {
       topologyFile: values["topology-file"],
-      run: (topology) =>
-        onShards(topology, (db) =>
-          "list" in request ? list(db, request.list) : replayThem(db, request.replay),
-        ),
+      run: (env) =>
+        onShards(env, (db) => ("list" in request ? list(db, request.list) : replayThem(db, request.replay))),
     };
   },
 };

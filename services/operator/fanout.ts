@@ -15,7 +15,7 @@ those who read. Timelines are the same either way.
   show      prints the mode, as a line of JSON
   pin       has the user pushed or pulled whatever FANOUT_POLICY says; none: as it says
 
-  --topology-file FILE  of the databases (default: TOPOLOGY_FILE or .roost/topology.json)
+  --topology-file FILE  of the databases (default: TOPOLOGY_FILE, or the servers of npm start)
 
 Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
 
@@ -24,6 +24,7 @@ export type FanoutRequest = { show: Id } | { pin: Id; mode: Wanted | null };
 
 export const fanoutCommand: OperatorCommand = {
   usage: USAGE,
+  failed: 1,
   read(args) {
     const { positionals, values } = readCommandLine({
       args,
@@ -34,7 +35,7 @@ export const fanoutCommand: OperatorCommand = {
     const request = requestOf(positionals);
     return {
       topologyFile: values["topology-file"],
-      run: (topology) => onShards(topology, (db) => answer(db, request)),
+      run: (env) => onShards(env, (db) => answer(db, request)),
     };
   },
 };

@@ -11,9 +11,9 @@ import { existingIds, toTweet, tweetCounts, tweetsByIds } from "./tweet.repo.ts"
 
 const PUBLISH = new Script(new URL("./lua/publish-tweet-3.lua", import.meta.url));
 /** Longer than any transaction takes: if the process dies before the commit, the tweet shows again after it. */
-const MEANWHILE_MS = 60_000;
-const ALIVE = "1";
-const DELETED = "0";
+export const MEANWHILE_MS = 60_000;
+export const ALIVE = "1";
+export const DELETED = "0";
 
 /**
  * Tweets for whoever shows them. Bodies are immutable and come from the process's memory, then Redis, then Postgres;

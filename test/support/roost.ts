@@ -11,7 +11,7 @@ import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { scatter } from "../../mixins/shard-db/scatter.ts";
 import type { ActionName, ParamsOf, ResultOf, Tweet } from "../../services/contracts/actions.ts";
 import { type RunningNode, startNode } from "../../services/node.ts";
-import { audit } from "../../services/operator/audit.ts";
+import { audit, auditAndMend } from "../../services/operator/audit.ts";
 import type { Finding } from "../../services/operator/audit-findings.ts";
 import { createShards, serverUrl, type TestShards } from "./servers.ts";
 
@@ -158,8 +158,17 @@ export class Roost {
   }
 
   /** Everything that disagrees with what it should agree with. */
-  audit(): Promise<Finding[]> {
-    return Array.fromAsync(audit(readEnv(this.env)));
+  async audit(): Promise<Finding[]> {
+    const findings: Finding[] = [];
+    await audit(readEnv(this.env), (finding) => findings.push(finding));
+    return findings;
+  }
+
+  /** Mends what an audit finds, and returns what it found. */
+  async mend(): Promise<Finding[]> {
+    const findings: Finding[] = [];
+    await auditAndMend(readEnv(this.env), (finding) => findings.push(finding));
+    return findings;
   }
 
   async stop(): Promise<void> {
