@@ -115,11 +115,11 @@ export class Roost {
   }
 
   /** All pages of a home timeline. Fails where one page holds an entry twice or out of order. */
-  async home(viewer: Person, limit = 100): Promise<Tweet[]> {
+  async home(viewer: Person, limit = 100, on?: ServiceBroker): Promise<Tweet[]> {
     const all: Tweet[] = [];
     let cursor: string | undefined;
     do {
-      const page = await this.call("timeline.home", { user_id: viewer.id, limit, cursor }, viewer);
+      const page = await this.call("timeline.home", { user_id: viewer.id, limit, cursor }, viewer, on);
       expect(page.tweets.length).toBeLessThanOrEqual(limit);
       all.push(...page.tweets);
       cursor = page.next_cursor;
@@ -131,6 +131,17 @@ export class Roost {
 
   async homeIds(viewer: Person, limit?: number): Promise<string[]> {
     return (await this.home(viewer, limit)).map(({ id }) => id);
+  }
+
+  /** How many home timelines this process has served from Redis or Postgres, or built with an outcome. */
+  async counted(counter: "homeReads" | "homeBuilds", label: string): Promise<number> {
+    const counts = await Promise.all(
+      this.nodes.map(async ({ broker }) => (await resourcesOf(broker).metrics[counter].get()).values),
+    );
+    return counts
+      .flat()
+      .filter(({ labels }) => Object.values(labels).includes(label))
+      .reduce((sum, { value }) => sum + value, 0);
   }
 
   /** Waits until no job is due any more. */

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { BUCKETS, type Topology } from "../../config/topology.ts";
-import { bringUp, removeDataDir, type Stack, type StackOptions } from "../../stack/index.ts";
+import {
+  bringUp,
+  removeDataDir,
+  type Stack,
+  type StackOptions,
+  type TopologyName,
+} from "../../stack/index.ts";
 
 /** Fresh, empty databases that stand for the shards of a topology. */
 export interface TestShards {
@@ -69,6 +75,14 @@ export async function ownStack(
       removeDataDir(dataDir);
     },
   };
+}
+
+/** Brings up the Redis of a topology alone. */
+export async function ownRedis(topology: TopologyName): Promise<OwnStack & { redisUrl: string }> {
+  const stack = await ownStack({ topology, nats: false, external: { topologyFile: "not needed" } });
+  const { redisUrl } = stack;
+  if (redisUrl === undefined) throw new Error(stack.notices.join("; "));
+  return { ...stack, redisUrl };
 }
 
 async function onServer(statements: string[]): Promise<void> {

@@ -1,6 +1,7 @@
 -- A windowed list: ids, newest first, each once, and a tail, its last element:
 --   "<floor>|<mark>"  stored: the list holds every entry with id > floor
---   "l<token>"        being built under this lease: pushes gather here and are kept when it is published
+--   "l<token>|<mark>" being built under this lease: pushes gather here and are kept when it is published
+-- The mark is that of the Redis process: what another one left behind, a lease included, may lack pushes.
 -- The tail tells a list (even an empty one) from none, and is evicted together with the entries.
 
 local function newer(a, b)
@@ -18,10 +19,9 @@ end
 -- The floor of a stored list; nil and "building" or "missing" otherwise.
 local function window_floor(key, mark)
   local tail = redis.call('LINDEX', key, -1)
-  if not tail then return nil, 'missing' end
-  local floor, built_on = parse_tail(tail)
+  if not tail or string.match(tail, '|(-%d+)$') ~= mark then return nil, 'missing' end
+  local floor = parse_tail(tail)
   if not floor then return nil, 'building' end
-  if built_on ~= mark then return nil, 'missing' end
   return floor
 end
 

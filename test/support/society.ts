@@ -1,0 +1,151 @@
+import type { ServiceBroker } from "moleculer";
+import type { Id, Tweet } from "../../services/contracts/actions.ts";
+import type { Person, Roost } from "./roost.ts";
+
+/** Someone's life so far, as far as it was acknowledged. */
+interface Life extends Person {
+  tweets: Id[];
+  /** Authors whose tweets must not show, from the moment of the answer on. */
+  hidden: Set<Id>;
+}
+
+/**
+ * People who follow each other and, all at the same time and on all nodes in turn, tweet, delete, unfollow, follow and
+ * mute, and look at their timelines after each act. Every request must be answered. What was acknowledged holds at once:
+ * one's own tweet is there, what was hidden is gone, what was followed is there.
+ */
+export class Society {
+  readonly #roost: Roost;
+  readonly #lives: Life[];
+  readonly #deleted = new Set<Id>();
+  #turn = 0;
+
+  private constructor(roost: Roost, people: Person[]) {
+    this.#roost = roost;
+    this.#lives = people.map((person) => ({ ...person, tweets: [], hidden: new Set() }));
+  }
+
+  static async of(roost: Roost, size: number): Promise<Society> {
+    const society = new Society(roost, await roost.people(size));
+    for (const who of society.#lives) {
+      for (const { id } of society.#lives) {
+        if (id !== who.id) await roost.call("graph.follow", { target_user_id: id }, who);
+      }
+    }
+    return society;
+  }
+
+  get people(): readonly Person[] {
+    return this.#lives;
+  }
+
+  /** Some rounds of everyone's acts, at least one, and further ones until `over` holds. */
+  async live(rounds: number, over: () => Promise<boolean> | boolean = () => true): Promise<void> {
+    for (let round = 0; round < rounds || !(await over()); round++) {
+      await this.#everyone(async (who, next) => {
+        await this.#tweet(who);
+        const hidden = await this.#hide(who, next, round % 3 === 0 ? "mute" : "unfollow");
+        await hidden.undo();
+        if (round % 2 === 0) await this.#delete(who, next);
+      });
+    }
+  }
+
+  /** Goes on living until timelines are served from Redis (again). */
+  async liveUntilRedisServes(): Promise<void> {
+    const over = await this.#served();
+    await this.live(1, over);
+  }
+
+  /** Everyone looks, again and again, until timelines are served from Redis (again). */
+  async lookUntilRedisServes(): Promise<void> {
+    const over = await this.#served();
+    do await this.#everyone((who) => this.#look(who));
+    while (!(await over()));
+  }
+
+  /** Everyone tweets and hides things, and leaves it at that. */
+  async tweetAndHide(): Promise<void> {
+    await this.#everyone((who) => this.#tweet(who));
+    await this.#everyone(async (who, next, i) => {
+      await this.#hide(who, next, i % 2 === 0 ? "unfollow" : "mute");
+      await this.#delete(who, next);
+    });
+  }
+
+  /** Once everything is at rest: every page of everyone is the brute-force answer, on every node. */
+  async agree(): Promise<void> {
+    await this.#roost.settle();
+    for (const who of this.#lives) {
+      const truth = await this.#roost.oracle.homeOf(who.id);
+      for (const { broker } of this.#roost.nodes) {
+        expect((await this.#roost.home(who, 17, broker)).map(({ id }) => id)).toEqual(truth);
+      }
+    }
+  }
+
+  async #everyone(act: (who: Life, next: Life, i: number) => Promise<unknown>): Promise<void> {
+    const next = (i: number) => this.#lives[(i + 1) % this.#lives.length] as Life; // within the list
+    await Promise.all(this.#lives.map((who, i) => act(who, next(i), i)));
+  }
+
+  async #served(): Promise<() => Promise<boolean>> {
+    const served = () => this.#roost.counted("homeReads", "redis");
+    const before = await served();
+    return async () => (await served()) > before;
+  }
+
+  async #tweet(who: Life): Promise<void> {
+    const { id } = await this.#roost.call("tweet.create", { text: "hello" }, who, this.#node);
+    who.tweets.push(id);
+    expect(idsOf(await this.#look(who))).toContain(id);
+  }
+
+  async #hide(who: Life, whom: Life, how: "mute" | "unfollow"): Promise<{ undo(): Promise<void> }> {
+    const target = { target_user_id: whom.id };
+    await this.#roost.call(`graph.${how}`, target, who, this.#node);
+    who.hidden.add(whom.id);
+    await this.#look(who);
+    return {
+      undo: async () => {
+        const newest = whom.tweets.at(-1);
+        who.hidden.delete(whom.id);
+        await this.#roost.call(how === "mute" ? "graph.unmute" : "graph.follow", target, who, this.#node);
+        const shown = idsOf(await this.#look(who));
+        // Only a new follow brings what is on its way.
+        if (how === "unfollow" && newest && whom.tweets.includes(newest)) expect(shown).toContain(newest);
+      },
+    };
+  }
+
+  /** Deletes the oldest tweet of `who`. */
+  async #delete(who: Life, reader: Life): Promise<void> {
+    const id = who.tweets.shift();
+    if (!id) return;
+    await this.#roost.call("tweet.delete", { id }, who, this.#node);
+    this.#deleted.add(id);
+    await this.#look(reader);
+  }
+
+  /** Reads a page. Nothing may show that was hidden before the request. */
+  async #look(who: Life): Promise<Tweet[]> {
+    const deleted = new Set(this.#deleted);
+    const hidden = new Set(who.hidden);
+    const query = { user_id: who.id, limit: 100 };
+    const { tweets } = await this.#roost.call("timeline.home", query, who, this.#node);
+    const wrong = tweets.filter(
+      // What `who` does at the same time may have shown an author again: only what is hidden still counts.
+      ({ id, author_id }) => deleted.has(id) || (hidden.has(author_id) && who.hidden.has(author_id)),
+    );
+    expect({ hiddenButShown: wrong }).toEqual({ hiddenButShown: [] });
+    return tweets;
+  }
+
+  /** Every request goes to another node than the one before. */
+  get #node(): ServiceBroker {
+    const { nodes } = this.#roost;
+    return nodes[this.#turn++ % nodes.length]?.broker ?? this.#roost.broker;
+  }
+}
+
+const idsOf = (tweets: Tweet[]): Id[] => tweets.map(({ id }) => id);
