@@ -162,4 +162,9 @@ describe("what users do with tweets, on any shards", () => {
     await roost.call("tweet.delete", { id: ids[0] ?? "" }, author);
     expect(await pages()).toEqual([ids[2], ids[4]]);
   });
+
+  it("leaves nothing for an audit to find", async () => {
+    await roost.settle();
+    expect(await roost.audit()).toEqual([]);
+  });
 });

@@ -191,6 +191,11 @@ describe("reading a home timeline", () => {
       expect(rest.tweets.map(({ id }) => id)).toEqual([...replies.slice(4), mine]);
     }
   });
+
+  it("leaves nothing for an audit to find", async () => {
+    await roost.settle();
+    expect(await roost.audit()).toEqual([]);
+  });
 });
 
 /** What the filters of a query mean, as the X API's documentation has it. */

@@ -50,4 +50,9 @@ describe("home timelines, whatever people do and whatever happens to the system"
     },
     60_000 * seeds.length,
   );
+
+  it("leave nothing for an audit to find", async () => {
+    await world.roost.settle();
+    expect(await world.roost.audit()).toEqual([]);
+  });
 });
