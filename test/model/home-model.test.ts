@@ -13,7 +13,7 @@ const SEEDS = process.env.ROOST_SEEDS ?? "1..4";
 const PATH = process.env.ROOST_SEED_PATH;
 const SEQUENCES = 25;
 /** Seeds at the same time: they share the system, and so its faults. */
-const AT_ONCE = 4;
+const AT_ONCE = 8;
 const PEOPLE = 4;
 
 const [first = 1, last = first] = SEEDS.split("..").map(Number);
