@@ -121,6 +121,39 @@ describe("edges between users on any shards", () => {
     ]);
   });
 
+  it("are looked at under the lock of their mirror: what changed while it was waited for counts", async () => {
+    const { db } = roost.resources;
+    const people = await roost.people(12);
+    // On two shards, so that the lock of the mirror does not hold up the change.
+    const [a] = people as [Person];
+    const b = people.find((person) => db.shardOf(person) !== db.shardOf(a)) as Person; // twelve people are on all shards
+    for (const kind of ["follow", "mute"] as const) {
+      const edge: EdgeKey = { src: a.id, kind, dst: b.id };
+      await addEdge(db, edge);
+      let mirrored: Promise<unknown> = Promise.resolve();
+      await db.transaction(b, async (tx) => {
+        const name = kind === "follow" ? [a.id, b.id].sort().join(" ") : `${a.id} ${kind} ${b.id}`;
+        await tx.query(sql`SELECT pg_advisory_xact_lock(2, hashtext(${name}))`);
+        mirrored = mirrorEdge(db, edge);
+        await eventually(async () => (await lockWaits(b)) > 0, "a reconciliation that waits for the lock");
+        await removeEdge(db, edge);
+      });
+      await mirrored;
+      expect(named(await mirrors(), [a])).toEqual([]);
+    }
+    expect(await metrics(b)).toEqual([0, 0]);
+  });
+
+  /** How many statements on somebody's shard wait for an advisory lock. */
+  const lockWaits = async (person: Person) => {
+    const [row] = await roost.resources.db.read(
+      person,
+      sql<{ n: number }>`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    );
+    return row?.n ?? 0;
+  };
+
   it("agree with their mirrors and counters after many clients toggled them at once", async () => {
     const people = await roost.people(4);
     const random = (list: readonly Person[]) => list[Math.floor(Math.random() * list.length)] as Person;

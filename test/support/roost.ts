@@ -129,8 +129,8 @@ export class Roost {
     return all;
   }
 
-  async homeIds(viewer: Person, limit?: number): Promise<string[]> {
-    return (await this.home(viewer, limit)).map(({ id }) => id);
+  async homeIds(viewer: Person, limit?: number, on?: ServiceBroker): Promise<string[]> {
+    return (await this.home(viewer, limit, on)).map(({ id }) => id);
   }
 
   /** How many home timelines this process has served from Redis or Postgres, or built with an outcome. */

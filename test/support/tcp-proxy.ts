@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { PassThrough, Transform } from "node:stream";
 
 /** Stands between a client and a server, so that a test can cut the line while both live on. */
 export class TcpProxy {
@@ -16,8 +17,11 @@ export class TcpProxy {
     });
   }
 
-  /** A proxy on a free port of this machine in front of the server that `target` names. */
-  static async to(target: string): Promise<TcpProxy> {
+  /**
+   * A proxy on a free port of this machine in front of the server that `target` names. `jitterMs`: one
+   * message in ten takes up to so long, each way; none gets ahead of the one before it.
+   */
+  static async to(target: string, jitterMs = 0): Promise<TcpProxy> {
     const url = new URL(target);
     const sockets = new Set<Socket>();
     const track = (socket: Socket) => {
@@ -29,7 +33,7 @@ export class TcpProxy {
       const upstream = connect(port, host);
       track(client);
       track(upstream);
-      client.pipe(upstream).pipe(client);
+      client.pipe(line(jitterMs)).pipe(upstream).pipe(line(jitterMs)).pipe(client);
       client.once("close", () => upstream.destroy());
       upstream.once("close", () => client.destroy());
     });
@@ -54,4 +58,14 @@ export class TcpProxy {
     this.cut();
     await new Promise<void>((done) => this.#server.close(() => done()));
   }
+}
+
+function line(jitterMs: number): Transform {
+  if (jitterMs === 0) return new PassThrough();
+  return new Transform({
+    transform(chunk, _, pass) {
+      if (Math.random() < 0.1) setTimeout(pass, Math.random() * jitterMs, null, chunk);
+      else pass(null, chunk);
+    },
+  });
 }
