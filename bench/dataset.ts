@@ -65,6 +65,17 @@ export class Dataset {
     );
   }
 
+  /** So many followers of one author, of whom there is nothing but their ids and mirrors. Returns the ids. */
+  async ghostFollowers(author: { id: string }, count: number): Promise<string[]> {
+    const { rows } = await this.#pool.query<{ src: string }>(
+      `INSERT INTO inverse_edges (dst, kind, src_bucket, src, id)
+       SELECT $1::bigint, 'follow', bucket_of(src), src, next_id(bucket_of(src))
+       FROM (SELECT next_id(n % 1024) AS src FROM generate_series(1, $2::int) n) ghosts RETURNING src`,
+      [author.id, count],
+    );
+    return rows.map(({ src }) => src);
+  }
+
   /** So many tweets by each author, without any fan-out. */
   async tweets(authors: Account[], each: number, text: string): Promise<void> {
     await this.#insertTweets(authors, each, text, false);
@@ -81,6 +92,15 @@ export class Dataset {
       "SELECT count(*) AS n FROM outbox WHERE kind = 'tweet'",
     );
     return Number(rows[0]?.n);
+  }
+
+  /** Whether a tweet's fan-out is not done. */
+  async isTweetPending(id: string): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      "SELECT FROM outbox WHERE kind = 'tweet' AND key = jsonb_build_object('id', $1::text)",
+      [id],
+    );
+    return rowCount !== 0;
   }
 
   /** The ids of the newest tweets that anybody follows the author of. */

@@ -1,13 +1,21 @@
+import { FAIRNESS_ENV, fairness } from "./fairness.ts";
 import { fanout } from "./fanout.ts";
 import { homeRead } from "./home-read.ts";
 import type { BenchResult } from "./result.ts";
 import { inSetting, type Setting } from "./setting.ts";
 import { tweetCreate } from "./tweet-create.ts";
 
-const BENCHES: Record<string, (setting: Setting) => Promise<BenchResult>> = {
-  "home-read": homeRead,
-  "tweet-create": tweetCreate,
-  fanout,
+interface Bench {
+  run: (setting: Setting) => Promise<BenchResult>;
+  /** Of the services. */
+  env?: NodeJS.ProcessEnv;
+}
+
+const BENCHES: Record<string, Bench> = {
+  "home-read": { run: homeRead },
+  "tweet-create": { run: tweetCreate },
+  fanout: { run: fanout },
+  fairness: { run: fairness, env: FAIRNESS_ENV },
 };
 
 const USAGE = `Usage: npm run bench [-- NAME…]
@@ -23,10 +31,10 @@ async function main(names: string[]): Promise<number> {
     console.error(`bench: unknown benchmark "${unknown}"\n${USAGE}`);
     return 2;
   }
-  for (const [name, bench] of Object.entries(BENCHES)) {
+  for (const [name, { run, env }] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
     const say = (line: string) => console.error(`${name}: ${line}`);
-    console.log(JSON.stringify(await inSetting(stopping.signal, say, bench)));
+    console.log(JSON.stringify(await inSetting(stopping.signal, say, run, env)));
   }
   return 0;
 }

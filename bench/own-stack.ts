@@ -18,6 +18,8 @@ export interface OwnStackOptions {
   topology: TopologyName;
   split: boolean;
   workers: number;
+  /** More for the environment of the services. */
+  env?: NodeJS.ProcessEnv;
   /** Where data and logs lie and stay; undefined: in a temporary directory, removed in the end. */
   dataDir?: string | undefined;
   onProgress: (line: string) => void;
@@ -58,11 +60,11 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
     const url = `http://127.0.0.1:${port}`;
     if (options.split || options.workers > 1) {
       // startNodes hands this environment on to the services.
-      Object.assign(process.env, ENVIRONMENT);
+      Object.assign(process.env, ENVIRONMENT, options.env);
       nodes = await startNodes(stack, { ...options, port, logDir });
       await untilReady(url, options.signal);
     } else {
-      const { ended } = await startAllInOne(stack, port, logDir);
+      const { ended } = await startAllInOne(stack, port, { ...ENVIRONMENT, ...options.env }, logDir);
       await Promise.race([untilReady(url, options.signal), ended]);
     }
     return { url, topologyFile: stack.topologyFile, redisUrl: stack.redisUrl, stop };
@@ -75,7 +77,12 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
 const ENVIRONMENT = { RATE_LIMIT_FACTOR: "0", LOG_LEVEL: "warn" };
 
 /** Starts all five services in one child process. The promise inside rejects when that ends. */
-async function startAllInOne(stack: Stack, port: number, logDir: string): Promise<{ ended: Promise<never> }> {
+async function startAllInOne(
+  stack: Stack,
+  port: number,
+  env: NodeJS.ProcessEnv,
+  logDir: string,
+): Promise<{ ended: Promise<never> }> {
   const logFile = join(logDir, "services.log");
   const { child } = await stack.supervisor.spawn({
     name: "services",
@@ -84,7 +91,7 @@ async function startAllInOne(stack: Stack, port: number, logDir: string): Promis
     cwd: ROOT,
     env: {
       ...process.env,
-      ...ENVIRONMENT,
+      ...env,
       PORT: String(port),
       TOPOLOGY_FILE: stack.topologyFile,
       REDIS_URL: stack.redisUrl,

@@ -12,16 +12,18 @@ export interface Setting {
   say: (line: string) => void;
 }
 
-/** Brings up a setting, runs `work` in it and takes it down, whatever happens. */
+/** Brings up a setting with services of this environment, runs `work` in it and takes it down, whatever happens. */
 export async function inSetting<T>(
   signal: AbortSignal,
   say: (line: string) => void,
   work: (setting: Setting) => Promise<T>,
+  env: NodeJS.ProcessEnv = {},
 ): Promise<T> {
   const stack = await startOwnStack({
     topology: "single",
     split: false,
     workers: 1,
+    env,
     signal,
     onProgress: say,
   });

@@ -1,4 +1,4 @@
-import type { JobResult } from "./outbox.ts";
+import type { JobResult, Lane } from "./outbox-worker.ts";
 import { RedisDown } from "./redis/index.ts";
 import { type ShardDb, sql, type Tx } from "./shard-db/index.ts";
 
@@ -14,19 +14,20 @@ export interface OutboxJob {
 }
 
 /**
- * Locks due jobs until the transaction ends, of each kind those that became due first, in the order of their ids; those
- * that another worker has are left out.
+ * Locks due jobs of a lane until the transaction ends, of each kind those that became due first, in the order of their ids;
+ * those that another worker has are left out.
  */
-export async function takeJobs(tx: Tx, kinds: string[], limit: number): Promise<OutboxJob[]> {
+export async function takeJobs(tx: Tx, { kinds, continued, batch }: Lane): Promise<OutboxJob[]> {
   // Losing this commit only repeats a job. A look at each kind by itself goes straight along its index.
   const [, rows] = await Promise.all([
     tx.query(sql`SET LOCAL synchronous_commit TO off`),
     tx.query(sql<OutboxJob>`
-      SELECT due.id, kind, key, cursor, attempts + coalesce(times, 0) + 1 AS attempts, coalesce(times, 0) AS lost
+      SELECT id, kind, key, cursor, attempts + lost_attempts(id) + 1 AS attempts, lost_attempts(id) AS lost
       FROM unnest(${kinds}::text[]) AS wanted CROSS JOIN LATERAL (
-        SELECT * FROM outbox WHERE kind = wanted AND run_after <= now()
-        ORDER BY run_after LIMIT ${limit} FOR UPDATE SKIP LOCKED
-      ) due LEFT JOIN outbox_begun USING (id) ORDER BY due.id`),
+        SELECT * FROM outbox
+        WHERE kind = wanted AND num_nonnulls(cursor) = ${continued ? 1 : 0} AND run_after <= now()
+        ORDER BY run_after LIMIT ${batch} FOR UPDATE SKIP LOCKED) due
+      ORDER BY id`),
   ]);
   return rows;
 }
@@ -36,25 +37,22 @@ export async function takeJob(tx: Tx, id: string): Promise<OutboxJob[]> {
   const [, rows] = await Promise.all([
     tx.query(sql`SET LOCAL synchronous_commit TO off`),
     tx.query(sql<OutboxJob>`
-      SELECT due.id, kind, key, cursor, attempts + coalesce(times, 0) + 1 AS attempts, coalesce(times, 0) AS lost
-      FROM (SELECT * FROM outbox WHERE id = ${id} FOR UPDATE SKIP LOCKED) due LEFT JOIN outbox_begun USING (id)`),
+      SELECT id, kind, key, cursor, attempts + lost_attempts(id) + 1 AS attempts, lost_attempts(id) AS lost
+      FROM outbox WHERE id = ${id} FOR UPDATE SKIP LOCKED`),
   ]);
   return rows;
 }
 
 /**
- * Counts attempts at jobs that are taken, in a transaction of its own: the count is there whatever becomes of the worker.
- * `finish` takes it back.
+ * Counts attempts at jobs that are taken. It commits by itself, so that the count is there whatever becomes of the worker;
+ * `finish` takes it back. Not through the pool of transactions: every drain holds one of those while it waits for this.
  */
-export function countAttempts(db: ShardDb, shard: string, ids: string[]): Promise<void> {
-  return db.transactionOn(shard, async (tx) => {
-    await Promise.all([
-      tx.enter(ids),
-      tx.query(sql`
-        INSERT INTO outbox_begun (id, times) SELECT id, 1 FROM unnest(${ids}::bigint[]) id
-        ON CONFLICT (id) DO UPDATE SET times = outbox_begun.times + 1`),
-    ]);
-  });
+export async function countAttempts(db: ShardDb, shard: string, ids: string[]): Promise<void> {
+  await db.readShard(
+    shard,
+    sql`INSERT INTO outbox_begun (id, times) SELECT id, 1 FROM unnest(${ids}::bigint[]) id
+        ON CONFLICT (id) DO UPDATE SET times = outbox_begun.times + 1`,
+  );
 }
 
 /** Stores how each job ended. */

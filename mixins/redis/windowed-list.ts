@@ -60,10 +60,16 @@ export function parseWindow([floor, cut, ids]: unknown[]): Window | undefined {
   return { floor, cut: cut === "1", ids: ids === "" ? [] : ids.split(",") };
 }
 
-/** Offers an id to many lists: those that are stored or being built take it. Throws RedisDown. */
+/**
+ * Offers an id to many lists: those that are stored or being built take it. Only so many at a time, so that the commands of
+ * others get in between: Redis does one thing after the other. Throws RedisDown.
+ */
 export async function pushToWindows(redis: RedisStore, keys: string[], id: string): Promise<void> {
-  const groups = redis.groups(keys, (key) => key, limits.pushesPerScript);
-  await Promise.all(groups.map((group) => redis.run(PUSH, group, [id, keep, slack])));
+  const most = limits.pushesPerScript;
+  for (let first = 0; first < keys.length; first += most) {
+    const groups = redis.groups(keys.slice(first, first + most), (key) => key, most);
+    await Promise.all(groups.map((group) => redis.run(PUSH, group, [id, keep, slack])));
+  }
 }
 
 /** How long a build may take. No published list is older than this and `maxAgeMs` together. */

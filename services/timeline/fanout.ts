@@ -1,6 +1,6 @@
 import type { FanoutPolicy } from "../../config/env.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
-import type { JobHandler, Outcome } from "../../mixins/outbox.ts";
+import type { JobHandler, Outcome, PageHandler } from "../../mixins/outbox-worker.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import { changeSets } from "../../mixins/redis/marked-set.ts";
 import { leaseMs, pushToWindows } from "../../mixins/redis/windowed-list.ts";
@@ -44,7 +44,7 @@ export class Fanout {
   }
 
   /** Works on a "tweet" job: shows the tweet to followers, or hides it where it is gone. */
-  readonly tweet: JobHandler = async ({ key, cursor }) => {
+  readonly tweet: PageHandler = async ({ key, cursor }) => {
     const id = idIn(key, "id");
     const { db, policy } = this.#options;
     const found = await tweetToFanOut(db, id);

@@ -33,7 +33,8 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
     db,
     metrics,
     service: "timeline",
-    handlers: { tweet: fanout.tweet, mode: fanout.mode },
+    handlers: { mode: fanout.mode },
+    paged: { tweet: fanout.tweet },
   });
   const query = {
     user_id: id,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { nothingWaitsForRedis } from "../../mixins/outbox.repo.ts";
-import { type JobHandler, OutboxDrain } from "../../mixins/outbox.ts";
+import { OutboxDrain } from "../../mixins/outbox.ts";
+import type { PageHandler } from "../../mixins/outbox-worker.ts";
 import { RedisDown } from "../../mixins/redis/index.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
@@ -20,14 +21,15 @@ describe("the outbox", () => {
   });
   afterAll(() => roost.stop());
 
-  const drain = (handler: JobHandler): OutboxDrain => {
+  const drain = (handler: PageHandler): OutboxDrain => {
     const { db, metrics } = roost.resources;
     const made = new OutboxDrain({
       broker: roost.broker,
       db,
       metrics,
       service: "timeline",
-      handlers: { test: handler },
+      handlers: {},
+      paged: { test: handler },
     });
     drains.push(made);
     made.start();
@@ -41,9 +43,8 @@ describe("the outbox", () => {
     return row?.id ?? "";
   };
   const left = async () => {
-    const rows = await roost.resources.db.readAll(sql<{ attempts: number; last_error: string | null }>`
-      SELECT attempts, last_error FROM outbox`);
-    return rows;
+    return roost.resources.db.readAll(sql<{ attempts: number; continued: boolean; begun: number | null }>`
+      SELECT attempts, cursor IS NOT NULL AS continued, times AS begun FROM outbox LEFT JOIN outbox_begun USING (id)`);
   };
   const due = () => roost.resources.db.write({ bucket: 0 }, sql`UPDATE outbox SET run_after = now()`);
 
@@ -76,6 +77,27 @@ describe("the outbox", () => {
     expect(order.slice(0, order.indexOf("long1")).filter((name) => name === "short").length).toBeGreaterThan(
       60,
     );
+  });
+
+  it("lets no new job wait for a page of a job that is continued", async () => {
+    const page = Promise.withResolvers<void>();
+    const done: unknown[] = [];
+    await enqueue("giant");
+    drain(async ({ key, cursor }) => {
+      if (key === "giant" && cursor === null) return { cursor: 1 };
+      if (key === "giant") await page.promise;
+      done.push(key);
+      return "done";
+    });
+    await eventually(
+      async () => (await left()).some((job) => job.continued && job.begun === 1),
+      "the second page under way",
+    );
+    await enqueue("new");
+    await eventually(() => done.includes("new"), "the new job done");
+    page.resolve();
+    await eventually(async () => (await left()).length === 0, "an empty outbox");
+    expect(done).toEqual(["new", "giant"]);
   });
 
   it("frees a job at once when its worker's connection is gone, and has counted the attempt", async () => {

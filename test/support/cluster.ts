@@ -14,6 +14,8 @@ export interface ServiceProcess {
   service: string;
   nodeId: string;
   pid: number;
+  /** The sum of a counter or gauge over its labels. */
+  metric(name: string): Promise<number>;
   /** Ends it at once and without warning. */
   kill(): Promise<void>;
 }
@@ -62,9 +64,9 @@ export class Cluster {
     child.once("exit", () => this.#children.delete(child));
     const said: string[] = [];
     createInterface({ input: child.stderr }).on("line", (line) => said.push(line));
-    await new Promise<void>((resolve, reject) => {
+    const { metricsPort } = await new Promise<{ metricsPort: number }>((resolve, reject) => {
       createInterface({ input: child.stdout }).on("line", (line) =>
-        line.startsWith('{"ready":true') ? resolve() : said.push(line),
+        line.startsWith('{"ready":true') ? resolve(JSON.parse(line)) : said.push(line),
       );
       child.once("exit", (code) =>
         reject(new Error(`${service} ended with ${code}: ${said.slice(-5).join("\n")}`)),
@@ -74,6 +76,11 @@ export class Cluster {
       service,
       nodeId,
       pid: child.pid ?? 0,
+      metric: async (name) => {
+        const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+        const lines = (await answer.text()).split("\n").filter((line) => /^[^{ ]*/.exec(line)?.[0] === name);
+        return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+      },
       kill: async () => {
         const exit = once(child, "exit");
         child.kill("SIGKILL");
