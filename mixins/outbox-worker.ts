@@ -64,9 +64,15 @@ export interface WorkerOptions {
  */
 export class OutboxWorker {
   readonly #options: WorkerOptions;
+  #withoutRedis = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+  }
+
+  /** Whether Redis could not be reached in the latest batch. */
+  get withoutRedis(): boolean {
+    return this.#withoutRedis;
   }
 
   /** Works until nothing is due in a lane of a shard. Throws 503 where the shard is away. */
@@ -94,6 +100,7 @@ export class OutboxWorker {
       const ids = jobs.map(({ id }) => id);
       await countAttempts(db, shard, ids);
       const results = await this.#work(jobs, lane.atOnce);
+      this.#withoutRedis = results.some(({ waitsForRedis }) => waitsForRedis);
       await tx.enter(ids);
       await finish(tx, results);
       return results;

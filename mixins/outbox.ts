@@ -11,6 +11,8 @@ import type { ShardDb } from "./shard-db/index.ts";
 const POLL_MS = 500;
 /** How much longer each further node waits, after a nudge and between polls. */
 const RANK_DELAY_MS = 50;
+/** How much longer a node waits that could not reach Redis the last time: others may. */
+const YIELD_MS = 250;
 
 /** The pages of jobs that are continued have a lane of their own, one at a time: no new job ever waits for a giant. */
 const FRESH = { continued: false, batch: 64, atOnce: 8 };
@@ -97,7 +99,7 @@ export class OutboxDrain {
   /** Looks at that shard now, or a moment later where other nodes come first. */
   #nudge({ shard, kinds }: EventMap["outbox.ready"]): void {
     if (kinds.some((kind) => this.#kinds.includes(kind)))
-      this.#looks.get(shard)?.fresh.soon(this.#rank(shard) * RANK_DELAY_MS);
+      this.#looks.get(shard)?.fresh.soon(this.#delayMs(shard));
   }
 
   /** Jobs under way are finished; no other is begun until the drain goes on. */
@@ -127,12 +129,17 @@ export class OutboxDrain {
   #look(shard: string, lane: Lane): Periodic {
     const { logger } = this.#options.broker;
     return new Periodic(
-      () => POLL_MS + this.#rank(shard) * RANK_DELAY_MS,
+      () => POLL_MS + this.#delayMs(shard),
       () =>
         this.#worker
           .drain(shard, lane)
           .catch((error: unknown) => logger.warn(`outbox of ${shard}: ${String(error)}`)),
     );
+  }
+
+  /** How much later than the first node this one acts on a shard. */
+  #delayMs(shard: string): number {
+    return this.#rank(shard) * RANK_DELAY_MS + (this.#worker.withoutRedis ? YIELD_MS : 0);
   }
 
   /** 0 for the node that acts first on a shard. */

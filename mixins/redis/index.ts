@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { parseRedisUrl, type RedisAddress } from "./address.ts";
+import { CONNECT, clientOf } from "./connect.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { Keys } from "./keys.ts";
 import { ReplicationBarrier } from "./replication.ts";
 import type { Script } from "./script.ts";
-import { masterInCharge } from "./sentinel.ts";
+import { chargeOf } from "./sentinel.ts";
 import { RedisWatch } from "./watch.ts";
+import { TimedOut, within } from "./within.ts";
 
-/** Bounds, in ms: a command's answer, a connection, how long a node that failed is left alone. */
-const TIMEOUTS = { command: 500, connect: 1_000, rest: 500 } as const;
+/** Bounds, in ms: a command's answer, how long a node that failed is left alone. */
+const TIMEOUTS = { command: 500, rest: 500 } as const;
 
 const KEYS_PER_SCAN = 1_000;
 
@@ -19,44 +22,7 @@ export class RedisDown extends Error {
 
 /** Answers that mean "not now" rather than "wrong". */
 const TRANSIENT =
-  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED|BUSY )/;
-
-function connect(address: RedisAddress): Redis | Cluster {
-  const common: RedisOptions = {
-    username: address.username,
-    password: address.password,
-    tls: address.tls ? {} : undefined,
-    connectTimeout: TIMEOUTS.connect,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    keepAlive: 10_000,
-    retryStrategy: (tries) => Math.min(1_000, 50 * 2 ** tries),
-  };
-  if (address.kind === "cluster") {
-    const options: ClusterOptions = {
-      enableOfflineQueue: false,
-      redisOptions: common,
-      clusterRetryStrategy: (tries) => Math.min(1_000, 50 * 2 ** tries),
-      slotsRefreshTimeout: TIMEOUTS.connect,
-      slotsRefreshInterval: 2_000,
-      lazyConnect: true,
-    };
-    return new Cluster(address.nodes, options);
-  }
-  if (address.kind === "sentinel") {
-    return new Redis({
-      ...common,
-      sentinels: address.nodes,
-      sentinelPassword: address.password,
-      name: address.name,
-      sentinelRetryStrategy: (tries) => Math.min(1_000, 50 * 2 ** tries),
-      failoverDetector: true,
-      lazyConnect: true,
-    });
-  }
-  return new Redis({ ...common, ...address.nodes[0], db: address.db, lazyConnect: true });
-}
+  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED|BUSY |ERR WAIT cannot be used with replica)/;
 
 export interface RedisStoreOptions {
   /** What every key begins with. */
@@ -81,8 +47,11 @@ export class RedisStore {
   readonly #timeoutMs: number;
   /** undefined: no master here has a replica that may take its place. */
   readonly #barrier: ReplicationBarrier | undefined;
+  readonly #heartbeat: Heartbeat;
   readonly #restUntil = new Map<string, number>();
   #watch: RedisWatch | undefined;
+  /** Connections lost so far. */
+  #losses = 0;
 
   constructor(url: string, { prefix, maxAgeMs, commandTimeoutMs = TIMEOUTS.command }: RedisStoreOptions) {
     const address = parseRedisUrl(url);
@@ -91,7 +60,11 @@ export class RedisStore {
     this.clustered = address.kind === "cluster";
     this.#address = address;
     this.#timeoutMs = commandTimeoutMs;
-    this.#client = connect(address);
+    this.#client = clientOf(address, commandTimeoutMs + TIMEOUTS.rest);
+    this.#heartbeat = new Heartbeat({
+      connections: () => this.#connections(),
+      inCharge: () => this.#inCharge(),
+    });
     this.#barrier =
       address.kind === "standalone"
         ? undefined
@@ -101,13 +74,17 @@ export class RedisStore {
           );
     // Every command reports its own failure; the connection comes back by itself.
     this.#client.on("error", () => {});
+    const lost = () => void this.#losses++;
+    if (this.#client instanceof Redis) this.#client.on("close", lost);
+    else this.#client.on("+node", (node: Redis) => node.on("close", lost));
   }
 
   /** Connects, or leaves that to the background where Redis is away. */
   async open(): Promise<void> {
     // A cluster that is not well leaves this promise open for ever, while it goes on trying in the background.
     const connected = this.#client.connect().catch(() => {});
-    await Promise.race([connected, sleep(2 * TIMEOUTS.connect, undefined, { ref: false })]);
+    await Promise.race([connected, sleep(2 * CONNECT.within, undefined, { ref: false })]);
+    await this.#heartbeat.start();
   }
 
   /**
@@ -115,7 +92,11 @@ export class RedisStore {
    * missed while it was away have been made up for.
    */
   async watch(clear: () => Promise<boolean>): Promise<void> {
-    this.#watch = new RedisWatch(() => this.#pingAll(), clear);
+    this.#watch = new RedisWatch({
+      ping: () => this.#pingAll(),
+      inCharge: () => this.#heartbeat.inCharge,
+      clear,
+    });
     await this.#watch.start();
   }
 
@@ -125,7 +106,7 @@ export class RedisStore {
   }
 
   async close(): Promise<void> {
-    await this.#watch?.stop();
+    await Promise.all([this.#watch?.stop(), this.#heartbeat.stop()]);
     this.#client.disconnect();
   }
 
@@ -157,8 +138,9 @@ export class RedisStore {
     );
   }
 
+  /** Invalidates: no reader sees these any more, not even after a failover. Throws RedisDown where that is not certain. */
   async delete(keys: string[]): Promise<void> {
-    await Promise.all(keys.map((key) => this.#guard(key, () => this.#client.del(key))));
+    await this.durably(() => Promise.all(keys.map((key) => this.#guard(key, () => this.#client.del(key)))));
   }
 
   /** All keys, in batches, from every master; one that is written meanwhile may come twice, or not. Throws RedisDown. */
@@ -189,12 +171,20 @@ export class RedisStore {
   }
 
   /**
-   * Whether a failover could not lose what this connection has written so far (see ReplicationBarrier). True at once
-   * where there are no replicas by design. Throws RedisDown.
+   * Runs writes and answers only when no failover can undo them any more (see ReplicationBarrier); at once where there are
+   * no replicas by design. Throws RedisDown where that is not certain: they are to be made again.
    */
-  async replicated(): Promise<boolean> {
+  async durably<T>(writes: () => Promise<T>): Promise<T> {
     const barrier = this.#barrier;
-    return barrier ? this.#guard("", () => barrier.reached()) : true;
+    if (!barrier) return writes();
+    const { masters, losses } = { masters: this.#masters(), losses: this.#losses };
+    const result = await writes();
+    // Bounded by itself; that it takes its time says nothing against Redis.
+    const reached = await barrier.reached().catch(() => false);
+    // WAIT speaks for its own connection only.
+    const same = losses === this.#losses && sameMembers(masters, this.#masters());
+    if (!reached || !same) throw new RedisDown("a failover might undo this");
+    return result;
   }
 
   /** Whether every master answers. */
@@ -205,13 +195,23 @@ export class RedisStore {
     );
   }
 
+  #connections(): Redis[] {
+    return this.#client instanceof Cluster ? this.#client.nodes("all") : [this.#client];
+  }
+
   #masters(): Redis[] {
     return this.#client instanceof Cluster ? this.#client.nodes("master") : [this.#client];
   }
 
   /** Whether the masters that this process writes to are those that the others know, too. */
   async #inCharge(): Promise<boolean> {
-    if (this.#client instanceof Redis) return masterInCharge(this.#address, this.#client);
+    if (this.#address.kind === "standalone") return true;
+    if (this.#client instanceof Redis) {
+      const charge = await chargeOf(this.#address, this.#client);
+      // The next connection goes to the one that took over.
+      if (charge === "deposed") this.#client.stream.destroy();
+      return charge === "in charge";
+    }
     // A master that the majority does not see any more says so of the cluster.
     const states = await Promise.all(this.#client.nodes("master").map((node) => node.cluster("INFO")));
     return states.length > 0 && states.every((state) => /cluster_state:ok/.test(state));
@@ -243,7 +243,7 @@ export class RedisStore {
         throw error;
       }
       // A refused connection answers at once and comes back at once: only a time-out is worth resting for.
-      if (Error.isError(error) && /timed out/i.test(error.message)) {
+      if (error instanceof TimedOut) {
         this.#restUntil.set(tag, Date.now() + TIMEOUTS.rest);
       } else {
         this.#restUntil.delete(tag);
@@ -253,16 +253,7 @@ export class RedisStore {
   }
 }
 
-/**
- * Rejects where the answer is not there after `ms`. A stall of this process is no time-out: an answer that lies in the
- * socket by then is still taken.
- */
-function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`timed out after ${ms} ms`));
-    const timer = setTimeout(() => setImmediate(late), ms);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
 const tagOf = (key: string): string => key.slice(key.indexOf("{") + 1, key.indexOf("}"));
+
+const sameMembers = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((member) => b.includes(member));

@@ -75,9 +75,12 @@ async function fill(
   );
 }
 
-/** Stores a payload whatever is there; a fill that is under way is refused. Throws RedisDown. */
+/**
+ * Stores a payload whatever is there, for every reader from now on; a fill that is under way is refused. Throws RedisDown
+ * where that is not certain.
+ */
 export async function put(redis: RedisStore, key: string, payload: string, ttlMs: number): Promise<void> {
-  await redis.run(PUT, [key], [ttlMs, payload]);
+  await redis.durably(() => redis.run(PUT, [key], [ttlMs, payload]));
 }
 
 /** For best-effort calls: Redis being away is not an error to them. */

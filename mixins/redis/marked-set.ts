@@ -49,7 +49,10 @@ async function publish(redis: RedisStore, key: string, token: string, members: s
   );
 }
 
-/** Adds a member to sets or removes it; sets that are not stored stay missing, and fills under way are refused. */
+/**
+ * Adds a member to sets or removes it, for every reader from now on; sets that are not stored stay missing, and fills
+ * under way are refused. Throws RedisDown where that is not certain.
+ */
 export async function changeSets(
   redis: RedisStore,
   keys: string[],
@@ -57,5 +60,5 @@ export async function changeSets(
   member: string,
 ): Promise<void> {
   const groups = redis.groups(keys, (key) => key, limits.pushesPerScript);
-  await Promise.all(groups.map((group) => redis.run(CHANGE, group, [change, member])));
+  await redis.durably(() => Promise.all(groups.map((group) => redis.run(CHANGE, group, [change, member]))));
 }

@@ -1,6 +1,6 @@
-/** ms that a write may take to reach a replica, and for which an answer about the master holds. */
+/** ms that a write may take to reach a replica; for which a master without one is not waited for again. */
 const REPLICATE_WITHIN = 250;
-const TRUST_FOR = 1_000;
+const ALONE_FOR = 1_000;
 
 /** One master, as far as replication goes. */
 export interface Master {
@@ -8,16 +8,17 @@ export interface Master {
 }
 
 /**
- * Tells whether what a connection wrote would survive the loss of a master: it has reached a replica, or, where no replica
- * is to be had at the moment, the master is confirmed to be the one in charge (a deposed master that still takes writes is
- * not). Calls that come while one is under way share the next, so that many pages of pushes cost one WAIT.
+ * Tells whether what a connection wrote would survive the loss of a master: it has reached the master's replica, which so
+ * has not been promoted, or, where no replica is to be had at the moment, the master is confirmed to be the one in charge
+ * (a deposed master that still takes writes is not). Calls that come while one is under way share the next, so that many
+ * pages of pushes cost one WAIT.
  */
 export class ReplicationBarrier {
   readonly #masters: () => Master[];
   readonly #inCharge: () => Promise<boolean>;
   #running: Promise<boolean> | undefined;
   #next: Promise<boolean> | undefined;
-  #trustedUntil = 0;
+  #aloneUntil = 0;
 
   constructor(masters: () => Master[], inCharge: () => Promise<boolean>) {
     this.#masters = masters;
@@ -43,13 +44,15 @@ export class ReplicationBarrier {
   }
 
   async #ask(): Promise<boolean> {
-    if (Date.now() < this.#trustedUntil) return true;
+    return (await this.#replicated()) || this.#inCharge();
+  }
+
+  async #replicated(): Promise<boolean> {
+    if (Date.now() < this.#aloneUntil) return false;
     const masters = this.#masters();
     const reached = await Promise.all(masters.map((master) => master.wait(1, REPLICATE_WITHIN)));
     if (masters.length > 0 && reached.every((count) => count >= 1)) return true;
-    const inCharge = await this.#inCharge();
-    // No replica to wait for: not for every page again.
-    if (inCharge) this.#trustedUntil = Date.now() + TRUST_FOR;
-    return inCharge;
+    this.#aloneUntil = Date.now() + ALONE_FOR;
+    return false;
   }
 }

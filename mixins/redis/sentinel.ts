@@ -1,21 +1,32 @@
+import { lookup } from "node:dns/promises";
 import { Redis } from "ioredis";
 import type { RedisAddress } from "./address.ts";
 
 const ASK_WITHIN_MS = 500;
 
-/**
- * Whether most sentinels name the server that `client` is connected to as the master. False where it is another, where too
- * few answer, or where the connection is gone.
- */
-export async function masterInCharge(address: RedisAddress, client: Redis): Promise<boolean> {
+/** What the sentinels say of a server; "unknown" where most of them do not answer, or the connection is gone. */
+export type Charge = "in charge" | "deposed" | "unknown";
+
+/** Whether the server that `client` is connected to is the master: most sentinels must say so, and none name another. */
+export async function chargeOf(address: RedisAddress, client: Redis): Promise<Charge> {
   const { remoteAddress, remotePort } = client.stream ?? {};
   const { name } = address;
-  if (!remoteAddress || !name) return false;
-  const answers = await Promise.all(address.nodes.map((node) => askSentinel({ ...node, address, name })));
-  const agreeing = answers.filter(
-    (answer) => answer?.[0] === remoteAddress && Number(answer[1]) === remotePort,
+  if (!remoteAddress || !name) return "unknown";
+  const answers = await Promise.all(
+    address.nodes.map(async (node) => {
+      const [host, port] = (await askSentinel({ ...node, address, name })) ?? [];
+      if (host === undefined) return undefined;
+      return Number(port) === remotePort && (await isAddressOf(host, remoteAddress));
+    }),
   );
-  return agreeing.length > address.nodes.length / 2;
+  if (answers.includes(false)) return "deposed";
+  return answers.filter((same) => same).length > address.nodes.length / 2 ? "in charge" : "unknown";
+}
+
+/** A sentinel may name hosts as well as addresses. */
+async function isAddressOf(host: string, address: string): Promise<boolean> {
+  const found = await lookup(host, { all: true }).catch(() => []);
+  return found.some((each) => each.address === address);
 }
 
 async function askSentinel(of: {

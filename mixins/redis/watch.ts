@@ -1,31 +1,41 @@
-import { setImmediate as afterIo, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { within } from "./within.ts";
 
 /** ms: between pings; until a ping counts as failed (shorter than a command's own time-out); without a failure. */
 const PING_EVERY = 50;
 const PING_WITHIN = 350;
 const CALM = 2_500;
 
+/** What the watch asks. */
+export interface Watched {
+  /** Rejects where a master does not answer. */
+  ping(): Promise<void>;
+  /** Whether the masters are those that everybody else takes for them. */
+  inCharge(): boolean;
+  /** Whether all changes that Redis has missed have been made up for. */
+  clear(): Promise<boolean>;
+}
+
 /**
  * Decides whether what Redis holds may be shown. A Redis that went away and comes back with its data (a hang, a cut
  * network) has missed invalidations that were acknowledged meanwhile. Every process therefore pings it, and notices an
  * outage sooner than any command times out; from then on readers go to Postgres, until Redis has answered for a while
- * and nothing in the outbox waits for it any more.
+ * and nothing in the outbox waits for it any more. Nor does anybody read from a master that was deposed and does not know:
+ * what others change, it never learns.
  */
 export class RedisWatch {
-  readonly #ping: () => Promise<void>;
-  readonly #clear: () => Promise<boolean>;
-  #readable = false;
+  readonly #watched: Watched;
+  #answering = false;
   #calmSince = 0;
   #stopped = false;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(ping: () => Promise<void>, clear: () => Promise<boolean>) {
-    this.#ping = ping;
-    this.#clear = clear;
+  constructor(watched: Watched) {
+    this.#watched = watched;
   }
 
   get readable(): boolean {
-    return this.#readable;
+    return this.#answering && this.#watched.inCharge();
   }
 
   /** A process that starts has seen no outage: it only asks whether anything waits for Redis. */
@@ -48,20 +58,17 @@ export class RedisWatch {
 
   async #look(): Promise<void> {
     if (!(await this.#answers())) {
-      this.#readable = false;
+      this.#answering = false;
       this.#calmSince = Date.now() + CALM;
-    } else if (!this.#readable && Date.now() >= this.#calmSince) {
-      this.#readable = await this.#clear().catch(() => false);
+    } else if (!this.#answering && Date.now() >= this.#calmSince) {
+      this.#answering = await this.#watched.clear().catch(() => false);
     }
   }
 
   async #answers(): Promise<boolean> {
-    const answer = this.#ping().then(
+    return within(PING_WITHIN, this.#watched.ping()).then(
       () => true,
       () => false,
     );
-    // A stall of this process is no outage: an answer that lies in the socket by now is still taken.
-    const late = sleep(PING_WITHIN).then(() => afterIo(false));
-    return Promise.race([answer, late]);
   }
 }

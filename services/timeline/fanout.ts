@@ -1,7 +1,8 @@
 import type { FanoutPolicy } from "../../config/env.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
+import type { OutboxJob } from "../../mixins/outbox.repo.ts";
 import type { JobHandler, Outcome, PageHandler } from "../../mixins/outbox-worker.ts";
-import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
+import type { RedisStore } from "../../mixins/redis/index.ts";
 import { changeSets } from "../../mixins/redis/marked-set.ts";
 import { leaseMs, pushToWindows } from "../../mixins/redis/windowed-list.ts";
 import { idTimeMs, isId } from "../../mixins/shard-db/ids.ts";
@@ -44,26 +45,10 @@ export class Fanout {
   }
 
   /** Works on a "tweet" job: shows the tweet to followers, or hides it where it is gone. */
-  readonly tweet: PageHandler = async ({ key, cursor }) => {
-    const id = idIn(key, "id");
-    const { db, policy } = this.#options;
-    const found = await tweetToFanOut(db, id);
-    if (!found) {
-      await this.#tweets.hide(id);
-      await requireReplica(this.#options.pushes);
-      return "done";
-    }
-    const { tweet, author } = found;
-    if (!cursor) {
-      await this.#tweets.publish(tweet);
-      if (wantedMode(author, policy) !== heading(author.mode)) {
-        await enqueueModeJob(db, { author: tweet.author_id });
-      }
-    }
-    // Asked anew for each page: what a page of a pulled author leaves out, readers already come for.
-    return isPushed(author.mode)
-      ? this.#pushPage(id, tweet.author_id, cursorIn(cursor))
-      : this.#delivered(id);
+  readonly tweet: PageHandler = (job) => {
+    const { pushes } = this.#options;
+    // A deposed master may swallow what it is sent: done is only what a failover would keep.
+    return pushes ? pushes.durably(() => this.#deliver(job)) : this.#deliver(job);
   };
 
   /**
@@ -86,7 +71,7 @@ export class Fanout {
         await enqueueModeJob(db, { author, left: now.stay }, this.#longestLifeMs);
         return "done";
       }
-      if (next === "pull") await this.#announce(author);
+      if (next === "pull" && redis) await changeSets(redis, redis.keys.allPulled(), "add", author);
       await changeMode(db, author, now, next);
       // Filled anew by the next reader: to take the author out could undo a later announcement.
       if (next === "push") await redis?.delete(redis.keys.allPulled());
@@ -99,11 +84,25 @@ export class Fanout {
     return maxAgeMs + leaseMs({ maxAgeMs });
   }
 
-  async #announce(author: Id): Promise<void> {
-    const { redis } = this.#options;
-    if (!redis) return;
-    await changeSets(redis, redis.keys.allPulled(), "add", author);
-    await requireReplica(redis);
+  async #deliver({ key, cursor }: OutboxJob): Promise<Outcome> {
+    const id = idIn(key, "id");
+    const { db, policy } = this.#options;
+    const found = await tweetToFanOut(db, id);
+    if (!found) {
+      await this.#tweets.hide(id);
+      return "done";
+    }
+    const { tweet, author } = found;
+    if (!cursor) {
+      await this.#tweets.publish(tweet);
+      if (wantedMode(author, policy) !== heading(author.mode)) {
+        await enqueueModeJob(db, { author: tweet.author_id });
+      }
+    }
+    // Asked anew for each page: what a page of a pulled author leaves out, readers already come for.
+    return isPushed(author.mode)
+      ? this.#pushPage(id, tweet.author_id, cursorIn(cursor))
+      : this.#delivered(id);
   }
 
   async #pushPage(id: Id, author: Id, cursor: FollowerCursor | undefined): Promise<Outcome> {
@@ -117,22 +116,13 @@ export class Fanout {
     );
     metrics.fanoutPushes.inc(page.length);
     const last = page.at(-1);
-    if (!last || page.length < size) return this.#delivered(id);
-    await requireReplica(pushes);
-    return { cursor: last };
+    return last && page.length === size ? { cursor: last } : this.#delivered(id);
   }
 
-  /** Ends a job once what it wrote is safe. */
-  async #delivered(id: Id): Promise<Outcome> {
-    await requireReplica(this.#options.pushes);
+  #delivered(id: Id): Outcome {
     this.#options.metrics.fanoutLag.observe((Date.now() - idTimeMs(id)) / 1000);
     return "done";
   }
-}
-
-/** A deposed master may swallow what it is sent: throws RedisDown unless a failover would keep it. */
-async function requireReplica(redis: RedisStore | undefined): Promise<void> {
-  if (redis && !(await redis.replicated())) throw new RedisDown("no replica has it yet");
 }
 
 function idIn(key: unknown, field: string): Id {

@@ -103,10 +103,12 @@ export class TweetCache {
     if (!redis) return;
     const { keys } = redis;
     const { keep, slack } = limits.homeList;
-    await redis.run(
-      PUBLISH,
-      [keys.tweetState(tweet.id), keys.tweetBody(tweet.id), keys.author(tweet.author_id)],
-      [tweet.id, JSON.stringify(tweet), redis.maxAgeMs, keep, slack],
+    await redis.durably(() =>
+      redis.run(
+        PUBLISH,
+        [keys.tweetState(tweet.id), keys.tweetBody(tweet.id), keys.author(tweet.author_id)],
+        [tweet.id, JSON.stringify(tweet), redis.maxAgeMs, keep, slack],
+      ),
     );
   }
 

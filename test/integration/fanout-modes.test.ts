@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { RedisStore } from "../../mixins/redis/index.ts";
+import { RedisDown, RedisStore } from "../../mixins/redis/index.ts";
 import { buildWindow, readWindows, WHOLE } from "../../mixins/redis/windowed-list.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { authorNow, enqueueModeJob, pinMode } from "../../services/timeline/fanout.repo.ts";
@@ -14,11 +14,17 @@ const run = promisify(execFile);
 const FLIPS = 300;
 
 class WatchedRedis extends RedisStore {
-  override replicated: () => Promise<boolean>;
+  readonly #replicated: () => Promise<boolean>;
 
   constructor(prefix: string, replicated: () => Promise<boolean>) {
     super(serverUrl("REDIS"), { prefix, maxAgeMs: 1_000 });
-    this.replicated = replicated;
+    this.#replicated = replicated;
+  }
+
+  override async durably<T>(writes: () => Promise<T>): Promise<T> {
+    const result = await writes();
+    if (!(await this.#replicated())) throw new RedisDown("no replica has it");
+    return result;
   }
 }
 

@@ -21,7 +21,8 @@ let redis: RedisStore;
 let raw: Redis;
 const prefix = `test-${randomBytes(6).toString("hex")}:`;
 beforeAll(async () => {
-  redis = new RedisStore(serverUrl("REDIS"), { prefix, maxAgeMs: 86_400_000 });
+  // However slow the machine is.
+  redis = new RedisStore(serverUrl("REDIS"), { prefix, maxAgeMs: 86_400_000, commandTimeoutMs: 60_000 });
   raw = new Redis(serverUrl("REDIS"));
   await redis.open();
 });

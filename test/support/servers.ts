@@ -2,15 +2,19 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Redis } from "ioredis";
 import { Client } from "pg";
 import { BUCKETS, type Topology } from "../../config/topology.ts";
+import { parseRedisUrl } from "../../mixins/redis/address.ts";
 import {
   bringUp,
   removeDataDir,
+  type ServerHandle,
   type Stack,
   type StackOptions,
   type TopologyName,
 } from "../../stack/index.ts";
+import { withRedis } from "../../stack/redis/client.ts";
 
 /** Fresh, empty databases that stand for the shards of a topology. */
 export interface TestShards {
@@ -77,12 +81,20 @@ export async function ownStack(
   };
 }
 
+/** A Redis deployment of a test's own. */
+export interface OwnRedis extends OwnStack {
+  redisUrl: string;
+  /** Asks one of its servers something. */
+  ask<T>(server: ServerHandle, use: (client: Redis) => Promise<T>): Promise<T>;
+}
+
 /** Brings up the Redis of a topology alone. */
-export async function ownRedis(topology: TopologyName): Promise<OwnStack & { redisUrl: string }> {
+export async function ownRedis(topology: TopologyName): Promise<OwnRedis> {
   const stack = await ownStack({ topology, nats: false, external: { topologyFile: "not needed" } });
   const { redisUrl } = stack;
   if (redisUrl === undefined) throw new Error(stack.notices.join("; "));
-  return { ...stack, redisUrl };
+  const password = parseRedisUrl(redisUrl).password ?? "";
+  return { ...stack, redisUrl, ask: ({ port }, use) => withRedis({ port, password }, use) };
 }
 
 async function onServer(statements: string[]): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ServiceBroker } from "moleculer";
 import type { Id, Tweet } from "../../services/contracts/actions.ts";
+import type { RunningNode } from "../../services/node.ts";
 import type { Person, Roost } from "./roost.ts";
 
 /** Someone's life so far, as far as it was acknowledged. */
@@ -9,12 +10,17 @@ interface Life extends Person {
   hidden: Set<Id>;
 }
 
+/** Tweets that everyone begins with. */
+const PAST = 4;
+
 /**
  * People who follow each other and, all at the same time and on all nodes in turn, tweet, delete, unfollow, follow and
  * mute, and look at their timelines after each act. Every request must be answered. What was acknowledged holds at once:
  * one's own tweet is there, what was hidden is gone, what was followed is there.
  */
 export class Society {
+  /** The nodes that answer; by default all of them. */
+  nodes: readonly RunningNode[];
   readonly #roost: Roost;
   readonly #lives: Life[];
   readonly #deleted = new Set<Id>();
@@ -22,6 +28,7 @@ export class Society {
 
   private constructor(roost: Roost, people: Person[]) {
     this.#roost = roost;
+    this.nodes = roost.nodes;
     this.#lives = people.map((person) => ({ ...person, tweets: [], hidden: new Set() }));
   }
 
@@ -32,6 +39,7 @@ export class Society {
         if (id !== who.id) await roost.call("graph.follow", { target_user_id: id }, who);
       }
     }
+    for (let n = 0; n < PAST; n++) await society.#everyone((who) => society.#tweet(who));
     return society;
   }
 
@@ -57,11 +65,15 @@ export class Society {
     await this.live(1, over);
   }
 
-  /** Everyone looks, again and again, until timelines are served from Redis (again). */
-  async lookUntilRedisServes(): Promise<void> {
-    const over = await this.#served();
+  /** Everyone looks, at least once and until `over` holds. */
+  async look(over: () => Promise<boolean> | boolean): Promise<void> {
     do await this.#everyone((who) => this.#look(who));
     while (!(await over()));
+  }
+
+  /** Everyone looks until timelines are served from Redis (again). */
+  async lookUntilRedisServes(): Promise<void> {
+    await this.look(await this.#served());
   }
 
   /** Everyone tweets and hides things, and leaves it at that. */
@@ -78,6 +90,7 @@ export class Society {
     await this.#roost.settle();
     for (const who of this.#lives) {
       const truth = await this.#roost.oracle.homeOf(who.id);
+      expect(truth.length).toBeGreaterThanOrEqual(PAST);
       for (const { broker } of this.#roost.nodes) {
         expect((await this.#roost.home(who, 17, broker)).map(({ id }) => id)).toEqual(truth);
       }
@@ -118,9 +131,9 @@ export class Society {
     };
   }
 
-  /** Deletes the oldest tweet of `who`. */
+  /** Deletes the oldest tweet of `who`, who keeps some. */
   async #delete(who: Life, reader: Life): Promise<void> {
-    const id = who.tweets.shift();
+    const id = who.tweets.length >= PAST ? who.tweets.shift() : undefined;
     if (!id) return;
     await this.#roost.call("tweet.delete", { id }, who, this.#node);
     this.#deleted.add(id);
@@ -143,8 +156,7 @@ export class Society {
 
   /** Every request goes to another node than the one before. */
   get #node(): ServiceBroker {
-    const { nodes } = this.#roost;
-    return nodes[this.#turn++ % nodes.length]?.broker ?? this.#roost.broker;
+    return this.nodes[this.#turn++ % this.nodes.length]?.broker ?? this.#roost.broker;
   }
 }
 

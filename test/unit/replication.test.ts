@@ -37,6 +37,15 @@ describe("waiting for replication", () => {
     expect(waits).toBe(1);
   });
 
+  it("asks anew each time who is in charge", async () => {
+    const answers = [true, false];
+    const barrier = new ReplicationBarrier(
+      () => [{ wait: async () => 0 }],
+      async () => answers.shift() ?? false,
+    );
+    expect([await barrier.reached(), await barrier.reached()]).toEqual([true, false]);
+  });
+
   it("fails where the master was deposed, or none is known", async () => {
     expect(await new ReplicationBarrier(() => [{ wait: async () => 0 }], no).reached()).toBe(false);
     expect(await new ReplicationBarrier(() => [], no).reached()).toBe(false);
