@@ -26,8 +26,8 @@ export const limits = {
   homeList: { keep: 800, slack: 64 },
   /** How long the filler of a cache entry may take before its lease dies. */
   leaseMs: 5_000,
-  /** Cold reads: lists that a process builds at a time, a connection to each shard for each, and how long a reader waits. */
-  builds: { atOnce: 4, waitMs: 10_000 },
+  /** Timelines that a process reads from Postgres at a time, a connection to each shard for each; how long others wait. */
+  coldReads: { atOnce: 8, waitMs: 10_000 },
   pushesPerScript: 250,
 } as const;
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { limits } from "../../config/limits.ts";
+import type { Gate } from "../../mixins/gate.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
-import { BuildQueue } from "../../mixins/redis/build-queue.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
 import { fillSets } from "../../mixins/redis/marked-set.ts";
 import { Script } from "../../mixins/redis/script.ts";
@@ -15,7 +14,6 @@ import {
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
-import { unavailable } from "../contracts/errors.ts";
 import type { Standing } from "./rules.ts";
 import { buildList, pullAuthors, relationsOf } from "./timeline.repo.ts";
 
@@ -37,17 +35,20 @@ interface Own {
 /**
  * What Redis holds for home timelines: lists of candidates and the viewers' relations. Whatever is missing is built from
  * Postgres under a lease, a few at a time; many readers of one missing list make one build. Everything here throws
- * RedisDown where Redis is away, and answers undefined where another process has not built a list in time: the reader
- * then goes to Postgres. It throws 503 where the builds of this process are too far behind: more reads of Postgres would
- * only put them back further.
+ * RedisDown where Redis is away, and 503 where too much is to be built; it answers undefined where another process has not
+ * built a list in time: the reader then goes to Postgres.
  */
 export class HomeCache {
   readonly #db: ShardDb;
   readonly #redis: RedisStore;
   readonly #metrics: Metrics;
-  readonly #builds = new BuildQueue(limits.builds);
+  readonly #gate: Gate;
+  /** Builds that wait at the gate or are under way, by what they build. */
+  readonly #builds = new Map<string, Promise<boolean>>();
 
-  constructor(db: ShardDb, redis: RedisStore, metrics: Metrics) {
+  /** Builds pass `gate`. */
+  constructor(db: ShardDb, redis: RedisStore, metrics: Metrics, gate: Gate) {
+    this.#gate = gate;
     this.#db = db;
     this.#redis = redis;
     this.#metrics = metrics;
@@ -132,10 +133,13 @@ export class HomeCache {
     };
   }
 
-  async #queued(name: string, build: () => Promise<boolean>): Promise<boolean> {
-    const built = await this.#builds.run(name, build);
-    if (built === undefined) throw unavailable("The timeline");
-    return built;
+  /** A build when its turn comes; the one that is on its way already, if any (after Go's singleflight). */
+  #queued(name: string, build: () => Promise<boolean>): Promise<boolean> {
+    const known = this.#builds.get(name);
+    if (known) return known;
+    const queued = this.#gate.run(build).finally(() => this.#builds.delete(name));
+    this.#builds.set(name, queued);
+    return queued;
   }
 
   /**

@@ -1,3 +1,5 @@
+import { limits } from "../../config/limits.ts";
+import { Gate } from "../../mixins/gate.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import type { Slice, Window } from "../../mixins/redis/windowed-list.ts";
@@ -46,13 +48,15 @@ export class Timelines {
   readonly #tweets: TweetCache;
   readonly #users: UserReader;
   readonly #cache: HomeCache | undefined;
+  /** However many timelines are cold, Postgres has time and connections for others too. */
+  readonly #cold = new Gate("The timeline", limits.coldReads);
 
   constructor(db: ShardDb, redis: RedisStore | undefined, metrics: Metrics) {
     this.#db = db;
     this.#metrics = metrics;
     this.#tweets = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
-    this.#cache = redis && new HomeCache(db, redis, metrics);
+    this.#cache = redis && new HomeCache(db, redis, metrics, this.#cold);
   }
 
   /** The viewer's home timeline: tweets, retweets and replies of followed users and their own (see belongsInHome). */
@@ -128,7 +132,8 @@ export class Timelines {
 
   /** Through Redis as far as the lists reach, through Postgres beyond them and without Redis. */
   async #find(viewer: Id, ask: Ask, skeleton: Skeleton, rule: Rule): Promise<Tweet[]> {
-    const fromPostgres = (rest: Ask) => this.#findInPostgres(viewer, rest, skeleton, rule);
+    const fromPostgres = (rest: Ask) =>
+      this.#cold.run(() => this.#findInPostgres(viewer, rest, skeleton, rule));
     const cache = this.#cache?.readable ? this.#cache : undefined;
     try {
       const page =

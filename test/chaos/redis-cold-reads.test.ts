@@ -1,16 +1,17 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import pg from "pg";
 import { limits } from "../../config/limits.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { scatter } from "../../mixins/shard-db/scatter.ts";
+import { HeldTable } from "../support/held-table.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
-import { serverUrl } from "../support/servers.ts";
 
 // How fast this machine is does not matter here: nobody is sent away for having waited.
 jest.mock("../../config/limits.ts", () => {
   const { limits } = jest.requireActual("../../config/limits.ts");
-  return { limits: { ...limits, builds: { ...limits.builds, waitMs: 0x7fff_ffff } } };
+  return { limits: { ...limits, coldReads: { ...limits.coldReads, waitMs: 0x7fff_ffff } } };
 });
 
 const VIEWERS = 1_000;
@@ -24,11 +25,8 @@ const REQUESTS = 2;
 describe("a thousand viewers who read cold at once, on two nodes", () => {
   let roost: Roost;
   let viewers: Person[];
-  /** Connections to each shard, and one that sees them all. */
-  let inTheWay: pg.Client[];
-  const watcher = new pg.Client(serverUrl("PG"));
   beforeAll(async () => {
-    roost = await Roost.start({ shards: 2 });
+    roost = await Roost.start({ shards: 2, env: { PG_POOL_SIZE: "10" } });
     await roost.addNode();
     for (const { broker } of roost.nodes) broker.options.requestTimeout = 0;
     const authors = await roost.people(AUTHORS);
@@ -43,13 +41,8 @@ describe("a thousand viewers who read cold at once, on two nodes", () => {
             SELECT next_id(${bucketOf(id)}), ${id}, 'hello' FROM generate_series(1, ${TWEETS})`,
       ),
     );
-    inTheWay = roost.shards.topology.shards.map(({ primary }) => new pg.Client(primary));
-    await Promise.all([...inTheWay, watcher].map((client) => client.connect()));
   });
-  afterAll(async () => {
-    await Promise.all([...inTheWay, watcher].map((client) => client.end()));
-    await roost.stop();
-  });
+  afterAll(() => roost.stop());
 
   const circle = (authors: Person[], i: number) =>
     Array.from({ length: FOLLOWED }, (_, n) => authors[(i + n) % AUTHORS] as Person);
@@ -65,29 +58,24 @@ describe("a thousand viewers who read cold at once, on two nodes", () => {
       });
     }
   };
-  const read = async (viewer: Person, on: ServiceBroker) => {
-    const { tweets } = await roost.call("timeline.home", { user_id: viewer.id, limit: PAGE }, viewer, on);
-    return tweets.map(({ id }) => id);
+  /** Requests arrive over sockets: some in each turn of the event loop. */
+  const arrival = async (i: number) => {
+    for (let turns = Math.floor(i / 20); turns > 0; turns--) await turn();
   };
-  const onEveryShard = (text: string) => Promise.all(inTheWay.map((client) => client.query(text)));
-  /** How many statements of one node wait for a lock, on the shard where that is most. */
-  const mostHeldUp = async (): Promise<number> => {
-    const { rows } = await watcher.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM pg_stat_activity
-       WHERE datname = ANY($1) AND wait_event_type = 'Lock' GROUP BY datname, application_name ORDER BY n DESC`,
-      [inTheWay.map(({ database }) => database)],
-    );
-    return rows[0]?.n ?? 0;
+  const read = async (viewer: Person, on: ServiceBroker) => {
+    const page = await roost.call("timeline.home", { user_id: viewer.id, limit: PAGE }, viewer, on);
+    return page.tweets.map(({ id }) => id);
   };
 
   it("cause one build each and few statements, however many requests each of them sends", async () => {
     const sent = jest.spyOn(pg.Client.prototype, "query");
     const pages = await Promise.all(
-      viewers.map((viewer) =>
-        Promise.all(
+      viewers.map(async (viewer, i) => {
+        await arrival(i);
+        return Promise.all(
           roost.nodes.flatMap(({ broker }) => Array.from({ length: REQUESTS }, () => read(viewer, broker))),
-        ),
-      ),
+        );
+      }),
     );
     const statements = sent.mock.calls.length;
     sent.mockRestore();
@@ -102,21 +90,45 @@ describe("a thousand viewers who read cold at once, on two nodes", () => {
     }
   });
 
+  it("wait for a build of their own process that is under way, instead of trying as well", async () => {
+    const [viewer] = viewers as [Person];
+    const attempts = async () =>
+      (await roost.counted("homeBuilds", "published")) + (await roost.counted("homeBuilds", "building"));
+    const before = await attempts();
+    await roost.store.delete([roost.store.keys.home(viewer.id)]);
+    await Promise.all(Array.from({ length: 50 }, () => read(viewer, roost.broker)));
+    expect(await attempts()).toBe(before + 1);
+  });
+
   it("leave connections to Postgres for others, however slow it is", async () => {
-    const { redis } = roost.resources;
-    const cold = viewers.slice(0, 100);
-    await redis?.delete(cold.map(({ id }) => redis.keys.home(id)));
-    await onEveryShard("BEGIN; LOCK TABLE tweets IN ACCESS EXCLUSIVE MODE");
-    const pages = cold.map((viewer) => read(viewer, roost.broker));
-    await eventually(
-      async () => (await mostHeldUp()) >= limits.builds.atOnce,
-      "builds that Postgres holds up",
-    );
-    const [viewer] = cold as [Person];
-    const follows = { user_id: viewer.id, kind: "follow", direction: "out", limit: 10 } as const;
-    expect((await roost.call("graph.list", follows, viewer)).users).toHaveLength(FOLLOWED);
-    expect(await mostHeldUp()).toBe(limits.builds.atOnce);
-    await onEveryShard("COMMIT");
-    for (const page of await Promise.all(pages)) expect(page).toHaveLength(PAGE);
+    await roost.store.delete(viewers.map(({ id }) => roost.store.keys.home(id)));
+    await leaveConnections(roost, viewers.slice(0, 100), FOLLOWED);
   });
 });
+
+describe("many viewers who read without Redis", () => {
+  let roost: Roost;
+  beforeAll(async () => {
+    roost = await Roost.start({ shards: 1, redisUrl: "none", env: { PG_POOL_SIZE: "10" } });
+  });
+  afterAll(() => roost.stop());
+
+  it("leave connections to Postgres for others, however slow it is", async () => {
+    await leaveConnections(roost, await roost.people(100), 0);
+  });
+});
+
+async function leaveConnections(roost: Roost, viewers: Person[], following: number): Promise<void> {
+  const tweets = await HeldTable.of(roost.shards, "tweets");
+  await tweets.hold();
+  const pages = Promise.all(viewers.map((viewer) => roost.home(viewer)));
+  const { atOnce } = limits.coldReads;
+  await eventually(async () => (await tweets.waiting()) >= atOnce, "reads that Postgres holds up");
+  const [viewer] = viewers as [Person];
+  const follows = { user_id: viewer.id, kind: "follow", direction: "out", limit: 10 } as const;
+  expect((await roost.call("graph.list", follows, viewer)).users).toHaveLength(following);
+  expect(await tweets.waiting()).toBe(atOnce);
+  await tweets.release();
+  await pages;
+  await tweets.close();
+}
