@@ -21,6 +21,9 @@ import {
 } from "./tweet.repo.ts";
 import { TweetCache } from "./tweet-cache.ts";
 
+/** How often a retweet that another request undoes meanwhile is made anew. */
+const RETWEET_TRIES = 5;
+
 /** What the tweet service's actions do. `nudge` tells the drains that a shard's outbox has a tweet job. */
 export class Tweets {
   readonly #db: ShardDb;
@@ -73,15 +76,17 @@ export class Tweets {
     const text = retweetText(author?.username ?? "", original.text);
     const known = author ? { [author.username.toLowerCase()]: author.id } : {};
     const entities = withMentionIds(extractEntities(text), known);
-    const made = await insertRetweet(this.#db, { author_id, original, text, entities });
-    if (made) {
-      await this.#settle(made, () => this.#cache.publish(made.tweet));
-      return { retweeted: true, id: made.tweet.id };
+    for (let tries = 0; tries < RETWEET_TRIES; tries++) {
+      const made = await insertRetweet(this.#db, { author_id, original, text, entities });
+      if (made) {
+        await this.#settle(made, () => this.#cache.publish(made.tweet));
+        return { retweeted: true, id: made.tweet.id };
+      }
+      const id = await retweetOf(this.#db, author_id, original.id);
+      if (id) return { retweeted: true, id };
+      // Undone in this very moment: it is made anew.
     }
-    const id = await retweetOf(this.#db, author_id, original.id);
-    // Undone in the same moment: whoever asks again makes it anew.
-    if (!id) throw new RoostError("CONFLICT", "This retweet was undone at the same time: try again.");
-    return { retweeted: true, id };
+    throw new RoostError("CONFLICT", "This retweet is being undone at the same time: try again.");
   }
 
   /** Takes back the viewer's retweet of a tweet, if there is one; `tweet_id` may also be a retweet of it. */

@@ -84,6 +84,20 @@ describe("what users do with tweets, on any shards", () => {
     expect(await get(first.id, second.id)).toEqual([]);
   });
 
+  it("a retweet may be made and undone at the same moment", async () => {
+    const [author, ann] = await three();
+    const { id } = await write(author, "hello");
+    for (let round = 0; round < 20; round++) {
+      await Promise.all([
+        roost.call("tweet.retweet", { tweet_id: id }, ann),
+        roost.call("tweet.unretweet", { tweet_id: id }, ann),
+        roost.call("tweet.retweet", { tweet_id: id }, ann),
+      ]);
+    }
+    await roost.call("tweet.unretweet", { tweet_id: id }, ann);
+    expect(await metrics(id)).toEqual({});
+  });
+
   it("a retweet goes with its original", async () => {
     const [author, ann] = await three();
     const { id } = await write(author, "hello");
