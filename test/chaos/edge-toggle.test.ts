@@ -1,15 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
-import type { Topology } from "../../config/topology.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import type { ActionName, ParamsOf } from "../../services/contracts/actions.ts";
 import { errorCode } from "../../services/contracts/errors.ts";
+import { type FarShards, farShards } from "../support/far-shards.ts";
 import { Quiet } from "../support/quiet.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
 
 /** 30 in `npm run prove`. */
 const SECONDS = Number(process.env.ROOST_TOGGLE_SECONDS ?? 10);
@@ -29,7 +25,7 @@ const ENGAGEMENTS = ["like", "unlike", "bookmark", "unbookmark"] as const;
 describe("many clients that toggle the same few edges on two nodes", () => {
   let roost: Roost;
   let nodes: ServiceBroker[];
-  let far: Far;
+  let far: FarShards;
   let people: Person[];
   const tweets = new Map<Person, string>();
 
@@ -38,8 +34,8 @@ describe("many clients that toggle the same few edges on two nodes", () => {
       shards: 3,
       env: { NATS_URL: process.env.ROOST_TEST_NATS_URL, PG_POOL_SIZE: "10" },
     });
-    far = await farTopology(roost.shards.topology);
-    nodes = [roost.broker, (await roost.addNode({ TOPOLOGY_FILE: far.file })).broker];
+    far = await farShards(roost.shards.topology, JITTER_MS);
+    nodes = [roost.broker, (await roost.addNode({ TOPOLOGY_FILE: far.topologyFile })).broker];
     people = await roost.people(PEOPLE);
     for (const person of people) {
       for (let i = 0; i < 2; i++) {
@@ -149,27 +145,6 @@ describe("many clients that toggle the same few edges on two nodes", () => {
     expect(await roost.audit()).toEqual([]);
   });
 });
-
-interface Far {
-  file: string;
-  close(): Promise<void>;
-}
-
-/** The same shards over lines on which everything takes its time, so that what races with it may overtake it. */
-async function farTopology({ shards }: Topology): Promise<Far> {
-  const proxies = await Promise.all(shards.map(({ primary }) => TcpProxy.to(primary, JITTER_MS)));
-  const folder = mkdtempSync(join(tmpdir(), "roost-far-"));
-  const file = join(folder, "topology.json");
-  const far = shards.map((shard, i) => ({ ...shard, primary: proxies[i]?.url }));
-  writeFileSync(file, JSON.stringify({ shards: far }));
-  return {
-    file,
-    close: async () => {
-      await Promise.all(proxies.map((proxy) => proxy.close()));
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
 
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T; // never empty
 const shuffled = <T>(list: readonly T[]): T[] => [...list].sort(() => Math.random() - 0.5);
