@@ -6,6 +6,8 @@ import type { EdgeKey } from "../graph/edges.repo.ts";
 export interface EdgeSum {
   kind: string;
   bucket: number;
+  /** On the shard that owns them, under the right bucket. Those that are not count for nothing. */
+  placed: boolean;
   rows: string;
   sum: string;
 }
@@ -31,7 +33,8 @@ export function differingBuckets(forward: EdgeSum[], mirrors: EdgeSum[]): number
     [forward, 1n],
     [mirrors, -1n],
   ] as const) {
-    for (const { kind, bucket, rows, sum } of sums) {
+    for (const { kind, bucket, placed, rows, sum } of sums) {
+      if (!placed) continue;
       const at = `${kind} ${bucket}`;
       const known = balance.get(at) ?? { bucket, rows: 0n, sum: 0n };
       known.rows += sign * BigInt(rows);
@@ -41,6 +44,11 @@ export function differingBuckets(forward: EdgeSum[], mirrors: EdgeSum[]): number
   }
   const differing = [...balance.values()].filter(({ rows, sum }) => rows !== 0n || sum !== 0n);
   return [...new Set(differing.map(({ bucket }) => bucket))].sort((a, b) => a - b);
+}
+
+/** How many rows are out of place. Pure. */
+export function astray(sums: EdgeSum[]): bigint {
+  return sums.reduce((rows, sum) => (sum.placed ? rows : rows + BigInt(sum.rows)), 0n);
 }
 
 /** The order in which both sides are read: by source, kind (as text) and destination. */

@@ -25,6 +25,9 @@ export interface CounterFinding {
   rows: string;
 }
 
+/** What is wrong with rows that were never moved along with their bucket, or brought to another shard than their own. */
+export const ASTRAY = "are in buckets that this shard does not own";
+
 /** Rows that routing does not find where they are. */
 export interface PlacementFinding {
   check: "placement";

@@ -11,11 +11,19 @@ import {
   mirrorSums,
   misplacedRows,
   stuckJobs,
+  takeMemory,
   wrongCounters,
 } from "./audit.repo.ts";
 import { countedKinds } from "./audit-counters.ts";
-import { differences, differingBuckets, type EdgeDifference, mergeSorted } from "./audit-edges.ts";
-import type { Finding, MirrorFinding } from "./audit-findings.ts";
+import {
+  astray,
+  differences,
+  differingBuckets,
+  type EdgeDifference,
+  type EdgeSum,
+  mergeSorted,
+} from "./audit-edges.ts";
+import { ASTRAY, type Finding, type MirrorFinding, type PlacementFinding } from "./audit-findings.ts";
 import type { Say } from "./progress.ts";
 
 /** Differences that are looked at again together, and how long a change in flight is given meanwhile (ms). */
@@ -26,8 +34,9 @@ const PAUSE_MS = 500;
 export async function* auditShards(db: ShardDb, say: Say): AsyncGenerator<Finding> {
   const { shards, close } = await db.snapshots();
   try {
+    await Promise.all(shards.map(takeMemory));
     say("edges against mirrors");
-    yield* wrongMirrors(db, shards, say);
+    yield* wrongEdges(db, shards, say);
     for (const [what, check] of CHECKS) {
       say(what);
       yield* (await Promise.all(shards.map(check))).flat();
@@ -55,10 +64,22 @@ const CHECKS: [what: string, check: (shot: Snapshot) => Promise<Finding[]>][] = 
 ];
 
 /** Sums of all edges by bucket first; then, of buckets that differ, row by row; then those that differ, once more. */
-async function* wrongMirrors(db: ShardDb, shards: Snapshot[], say: Say): AsyncGenerator<MirrorFinding> {
+async function* wrongEdges(
+  db: ShardDb,
+  shards: Snapshot[],
+  say: Say,
+): AsyncGenerator<MirrorFinding | PlacementFinding> {
   const sums = await Promise.all(
-    shards.map(async (shot) => ({ forward: await forwardSums(shot), mirrors: await mirrorSums(shot) })),
+    shards.map(async (shot) => ({
+      shard: shot.shard,
+      forward: await forwardSums(shot),
+      mirrors: await mirrorSums(shot),
+    })),
   );
+  for (const { shard, forward, mirrors } of sums) {
+    yield* misplaced(shard, "edges", forward, ASTRAY);
+    yield* misplaced(shard, "inverse_edges", mirrors, `${ASTRAY}, or under another one than their source's`);
+  }
   const buckets = differingBuckets(
     sums.flatMap(({ forward }) => forward),
     sums.flatMap(({ mirrors }) => mirrors),
@@ -71,6 +92,11 @@ async function* wrongMirrors(db: ShardDb, shards: Snapshot[], say: Say): AsyncGe
     mergeSorted(shards.map((shot) => mirrorEdges(shot, buckets))),
   );
   for await (const chunk of chunks(found, LOOKED_AT)) yield* await stillDiffering(db, chunk);
+}
+
+function misplaced(shard: string, table: string, sums: EdgeSum[], fault: string): PlacementFinding[] {
+  const rows = astray(sums);
+  return rows > 0n ? [{ check: "placement", shard, table, rows: String(rows), fault }] : [];
 }
 
 /** The differences that were there twice, unchanged, while no job was queued that would mend them. */

@@ -139,16 +139,23 @@ describe("an audit of shards", () => {
     expect(await metrics(b)).toMatchObject({ followers_count: 1, following_count: 1, tweet_count: 1 });
   });
 
-  it("finds rows on a shard that does not own their bucket", async () => {
+  it("finds rows on a shard that does not own their bucket, or in the wrong bucket", async () => {
     const { db } = roost.resources;
-    const [a] = await three();
+    const [a, b] = await three();
     const other = db.shards.find((shard) => shard !== db.shardOf(a)) ?? "";
     await db.readShard(other, sql`INSERT INTO tweets VALUES (${a.id}, ${a.id}, 'astray')`);
     await db.readShard(other, sql`INSERT INTO edges VALUES (${a.id}, 'mute', 7, 7)`);
-    expect(await roost.audit()).toEqual([
-      expect.objectContaining({ check: "placement", shard: other, table: "edges", rows: "1" }),
-      expect.objectContaining({ check: "placement", shard: other, table: "tweets", rows: "1" }),
-    ]);
+    await db.write(b, sql`INSERT INTO inverse_edges VALUES (${b.id}, 'mute', 3, ${a.id}, 7)`);
+    const found = await roost.audit();
+    expect(found).toHaveLength(3);
+    for (const [shard, table] of [
+      [other, "edges"],
+      [db.shardOf(b), "inverse_edges"],
+      [other, "tweets"],
+    ]) {
+      expect(found).toContainEqual(expect.objectContaining({ check: "placement", shard, table, rows: "1" }));
+    }
+    await db.write(b, sql`DELETE FROM inverse_edges WHERE dst = ${b.id} AND id = 7`);
     await db.readShard(other, sql`DELETE FROM tweets WHERE id = ${a.id}`);
     await db.readShard(other, sql`DELETE FROM edges WHERE src = ${a.id}`);
   });
