@@ -248,6 +248,7 @@ export class RedisStore {
       } else {
         this.#restUntil.delete(tag);
       }
+      this.#watch?.doubt();
       throw new RedisDown(Error.isError(error) ? error.message : String(error), { cause: error });
     }
   }

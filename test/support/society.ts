@@ -76,6 +76,11 @@ export class Society {
     await this.look(await this.#served());
   }
 
+  /** Everyone tweets, and nobody looks. */
+  async tweet(): Promise<void> {
+    await this.#everyone((who) => this.#compose(who));
+  }
+
   /** Everyone tweets and hides things, and leaves it at that. */
   async tweetAndHide(): Promise<void> {
     await this.#everyone((who) => this.#tweet(who));
@@ -85,9 +90,8 @@ export class Society {
     });
   }
 
-  /** Once everything is at rest: every page of everyone is the brute-force answer, on every node. */
-  async agree(): Promise<void> {
-    await this.#roost.settle();
+  /** Every page of everyone is the brute-force answer now, on every node. */
+  async compare(): Promise<void> {
     for (const who of this.#lives) {
       const truth = await this.#roost.oracle.homeOf(who.id);
       expect(truth.length).toBeGreaterThanOrEqual(PAST);
@@ -95,6 +99,12 @@ export class Society {
         expect((await this.#roost.home(who, 17, broker)).map(({ id }) => id)).toEqual(truth);
       }
     }
+  }
+
+  /** The same once everything is at rest. */
+  async agree(): Promise<void> {
+    await this.#roost.settle();
+    await this.compare();
   }
 
   async #everyone(act: (who: Life, next: Life, i: number) => Promise<unknown>): Promise<void> {
@@ -109,9 +119,14 @@ export class Society {
   }
 
   async #tweet(who: Life): Promise<void> {
+    const id = await this.#compose(who);
+    expect(idsOf(await this.#look(who))).toContain(id);
+  }
+
+  async #compose(who: Life): Promise<Id> {
     const { id } = await this.#roost.call("tweet.create", { text: "hello" }, who, this.#node);
     who.tweets.push(id);
-    expect(idsOf(await this.#look(who))).toContain(id);
+    return id;
   }
 
   async #hide(who: Life, whom: Life, how: "mute" | "unfollow"): Promise<{ undo(): Promise<void> }> {
