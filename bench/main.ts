@@ -1,42 +1,59 @@
+import { readCommandLine, UsageError } from "../config/command-line.ts";
 import { FAIRNESS_ENV, fairness } from "./fairness.ts";
 import { fanout } from "./fanout.ts";
 import { homeRead } from "./home-read.ts";
+import { HIGGS, policy, policyGraph } from "./policy/index.ts";
 import type { BenchResult } from "./result.ts";
 import { inSetting, type Setting } from "./setting.ts";
 import { tweetCreate } from "./tweet-create.ts";
 
-interface Bench {
-  run: (setting: Setting) => Promise<BenchResult>;
-  /** Of the services. */
-  env?: NodeJS.ProcessEnv;
+/** What every benchmark is given. */
+interface BenchContext {
+  signal: AbortSignal;
+  say: (line: string) => void;
+  /** An edge list, for those that need a graph. */
+  graph: string | undefined;
 }
+type Bench = (context: BenchContext) => Promise<BenchResult>;
 
 const BENCHES: Record<string, Bench> = {
-  "home-read": { run: homeRead },
-  "tweet-create": { run: tweetCreate },
-  fanout: { run: fanout },
-  fairness: { run: fairness, env: FAIRNESS_ENV },
+  "home-read": onOneProcess(homeRead),
+  "tweet-create": onOneProcess(tweetCreate),
+  fanout: onOneProcess(fanout),
+  fairness: onOneProcess(fairness, FAIRNESS_ENV),
+  policy: async ({ graph, ...context }) => policy({ ...context, graph: await policyGraph(graph) }),
 };
 
-const USAGE = `Usage: npm run bench [-- NAME…]
+const USAGE = `Usage: npm run bench [-- NAME… [--graph FILE]]
 
-Prints a line of JSON for each benchmark: ${Object.keys(BENCHES).join(", ")}; all of them where none is named.`;
+Prints a line of JSON for each benchmark: ${Object.keys(BENCHES).join(", ")}; all of them where none is named.
+
+  --graph FILE  for policy: who follows whom, as lines "follower followee", plain or .gz
+                (default: ${HIGGS} where it is there, otherwise a generated graph of as many users)`;
 
 const stopping = new AbortController();
 
 /** Runs the benchmarks one after the other, each on a fresh stack. Returns the exit code. */
-async function main(names: string[]): Promise<number> {
-  const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
-  if (unknown !== undefined) {
-    console.error(`bench: unknown benchmark "${unknown}"\n${USAGE}`);
-    return 2;
+async function main(args: string[]): Promise<number> {
+  const options = { graph: { type: "string" }, help: { type: "boolean" } } as const;
+  const { positionals: names, values } = readCommandLine({ args, allowPositionals: true, options });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
   }
-  for (const [name, { run, env }] of Object.entries(BENCHES)) {
+  const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
+  if (unknown !== undefined) throw new UsageError(`unknown benchmark "${unknown}"`);
+  for (const [name, run] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
     const say = (line: string) => console.error(`${name}: ${line}`);
-    console.log(JSON.stringify(await inSetting(stopping.signal, say, run, env)));
+    console.log(JSON.stringify(await run({ signal: stopping.signal, say, graph: values.graph })));
   }
   return 0;
+}
+
+/** Runs a benchmark against all services in one process; `env`: of the services. */
+function onOneProcess(run: (setting: Setting) => Promise<BenchResult>, env?: NodeJS.ProcessEnv): Bench {
+  return ({ signal, say }) => inSetting(signal, say, run, env);
 }
 
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
@@ -45,6 +62,7 @@ try {
 } catch (error) {
   if (!stopping.signal.aborted)
     console.error(`bench: ${Error.isError(error) ? error.message : String(error)}`);
-  process.exitCode = stopping.signal.aborted ? 130 : 1;
+  if (error instanceof UsageError) console.error(USAGE);
+  process.exitCode = stopping.signal.aborted ? 130 : error instanceof UsageError ? 2 : 1;
 }
 process.exit();

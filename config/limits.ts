@@ -29,6 +29,32 @@ export const limits = {
   /** Timelines that a process reads from Postgres at a time, a connection to each shard for each; how long others wait. */
   coldReads: { atOnce: 8, waitMs: 10_000 },
   pushesPerScript: 250,
+  /** What the fan-out policy by cost decides with (services/timeline/fanout-policy.ts). */
+  fanout: {
+    /** Followers to whom a tweet can be offered within 5 s, at the 50,000/s that are left to one author of many. */
+    offersInTime: 250_000,
+    /** An author turns back only below this part of what they turned at. */
+    hysteresis: 0.8,
+    /** s after which what was seen counts for 1/e. */
+    memoryS: 86_400,
+    /** µs of CPU, of all servers, as `npm run bench -- policy` measures them. */
+    costs: {
+      /** A tweet that is pushed, however few the followers: to ask for them. */
+      tweet: 100,
+      /** A follower to whom a tweet is offered. */
+      offer: 3.5,
+      /** A follower whose stored list takes it, besides. */
+      push: 2,
+      /** A list more that a home read takes in. */
+      list: 35,
+      /** The first such list, besides. */
+      trip: 90,
+      /** An author who is pulled for a while: 256 sets are changed, kept, and in the end filled anew. */
+      move: 1_000_000,
+      /** To measure an author. */
+      measure: 2_000,
+    },
+  },
 } as const;
 
 export type RateClass = keyof typeof limits.rates;

@@ -19,6 +19,8 @@ export class Metrics {
     [],
   );
   readonly fanoutPushes = this.#counter("fanout_pushes_total", "Home lists that a tweet was offered to", []);
+  readonly fanoutAuthors = this.#gauge("fanout_authors", "Authors who are not simply pushed", ["mode"]);
+  readonly fanoutMeasurements = this.#counter("fanout_measurements_total", "Authors measured", []);
   readonly outboxJobs = this.#counter("outbox_jobs_total", "Outbox jobs worked on", ["kind", "outcome"]);
   readonly outboxDepth = this.#gauge("outbox_depth", "Due jobs in the outbox", ["shard", "kind"]);
   readonly deadLetters = this.#gauge("outbox_dead_letters", "Jobs that were given up", ["shard", "kind"]);

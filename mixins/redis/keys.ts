@@ -59,6 +59,16 @@ export class Keys {
     return Array.from({ length: PARTITIONS }, (_, partition) => this.pulled(partition));
   }
 
+  /** How often a user reads their home timeline (see lua/rate.lua). */
+  reads(userId: string): string {
+    return this.#of(userId, "reads");
+  }
+
+  /** Since when the reads of a partition are counted: s since 1970. */
+  readsSince(partition: number): string {
+    return `${this.#prefix}{${partition}}:reads-since`;
+  }
+
   /** Leased entry: whether a tweet exists ("1") or was deleted ("0"). */
   tweetState(tweetId: string): string {
     return this.#of(tweetId, "state");

@@ -3,6 +3,7 @@ import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Id, Tweet } from "../contracts/actions.ts";
 import { type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
 import type { Author, FanoutMode, Wanted } from "./fanout-policy.ts";
+import { type RatesRow, toRates } from "./fanout-rates.repo.ts";
 
 /** Where a page of followers ends: they are ordered by bucket, so that a page is grouped by Redis partition. */
 export interface FollowerCursor {
@@ -18,7 +19,8 @@ export async function tweetToFanOut(
   const [row] = await db.read(
     { id },
     sql<TweetRow & AuthorRow>`
-      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, p.state AS mode, r.pinned,
+      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, p.state AS mode, r.pinned, r.seconds, r.tweets, r.read_rate, r.read_rate_alone,
+             r.active_share, extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago,
              counter_value(t.author_id, 'followers') AS followers
       FROM tweets t LEFT JOIN pull_authors p USING (author_id) LEFT JOIN fanout_rates r USING (author_id)
       WHERE t.id = ${id}`,
@@ -48,9 +50,10 @@ export async function authorNow(db: ShardDb, author: Id): Promise<Author & { sta
   const [row] = await db.read(
     { id: author },
     sql<AuthorRow & { stay: string | null }>`
-      SELECT state AS mode, changed_at::text AS stay, pinned, counter_value(${author}, 'followers') AS followers
+      SELECT p.state AS mode, p.changed_at::text AS stay, r.pinned, r.seconds, r.tweets, r.read_rate, r.read_rate_alone,
+             r.active_share, extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago, counter_value(${author}, 'followers') AS followers
       FROM (SELECT ${author}::bigint AS author_id) a
-      LEFT JOIN pull_authors USING (author_id) LEFT JOIN fanout_rates USING (author_id)`,
+      LEFT JOIN pull_authors p USING (author_id) LEFT JOIN fanout_rates r USING (author_id)`,
   );
   if (!row) throw new Error("a row of its own is always there");
   return { ...toAuthor(row), stay: row.stay ?? "" };
@@ -105,12 +108,31 @@ export async function pinMode(db: ShardDb, author: Id, mode: Wanted | null): Pro
   return pinned.length > 0;
 }
 
-interface AuthorRow {
+/** How many authors are in each mode but "push", on all shards. */
+export async function authorsByMode(db: ShardDb): Promise<Record<Exclude<FanoutMode, "push">, number>> {
+  const rows = await db.readAll(
+    sql<{ mode: "entering" | "pull" | "leaving"; authors: string }>`
+      SELECT state AS mode, count(*) AS authors FROM pull_authors GROUP BY state`,
+  );
+  const counts = { entering: 0, pull: 0, leaving: 0 };
+  for (const { mode, authors } of rows) counts[mode] += Number(authors);
+  return counts;
+}
+
+interface AuthorRow extends RatesRow {
   mode: FanoutMode | null;
   pinned: Wanted | null;
   followers: string;
+  measured_ago: number | null;
 }
 
-function toAuthor({ mode, pinned, followers }: AuthorRow): Author {
-  return { mode: mode ?? "push", pinned, followers: Number(followers) };
+function toAuthor(row: AuthorRow): Author {
+  const { mode, pinned, followers } = row;
+  return {
+    mode: mode ?? "push",
+    pinned,
+    followers: Number(followers),
+    rates: toRates(row),
+    measuredAgo: row.measured_ago ?? undefined,
+  };
 }

@@ -17,7 +17,20 @@ import {
   followersAfter,
   tweetToFanOut,
 } from "./fanout.repo.ts";
-import { heading, isPushed, nextMode, wantedMode } from "./fanout-policy.ts";
+import {
+  type Author,
+  heading,
+  isPushed,
+  measuringChance,
+  nextMode,
+  type Rates,
+  wantedMode,
+} from "./fanout-policy.ts";
+import { unmeasured } from "./fanout-rates.repo.ts";
+import { RateMeter } from "./fanout-rates.ts";
+
+/** Authors of a shard who are reviewed at a time. */
+const REVIEWED = 50;
 
 interface FanoutOptions {
   db: ShardDb;
@@ -37,11 +50,13 @@ interface FanoutOptions {
 export class Fanout {
   readonly #options: FanoutOptions;
   readonly #tweets: TweetCache;
+  readonly #meter: RateMeter | undefined;
 
   constructor(options: FanoutOptions) {
     this.#options = options;
     // On the connection of the pushes, so that one wait for a replica covers both.
     this.#tweets = new TweetCache(options.db, options.pushes);
+    this.#meter = options.redis && new RateMeter(options.db, options.redis);
   }
 
   /** Works on a "tweet" job: shows the tweet to followers, or hides it where it is gone. */
@@ -78,6 +93,30 @@ export class Fanout {
     }
   };
 
+  /** Measures pulled authors who have not been measured for so many ms: those who tweet no more, at least. */
+  async review(ageMs: number): Promise<void> {
+    const { db } = this.#options;
+    for (const shard of db.shards) {
+      for (const { id } of await unmeasured(db, shard, ageMs, REVIEWED)) {
+        await this.#measure(id, await authorNow(db, id));
+        await enqueueModeJob(db, { author: id });
+      }
+    }
+  }
+
+  /** An author's rates, measured anew at some of the tweets. */
+  async #ratesNow(id: Id, author: Author): Promise<Rates | undefined> {
+    const { policy } = this.#options;
+    if (policy !== "cost" || author.pinned || Math.random() >= measuringChance(author)) return author.rates;
+    if (author.measuredAgo === undefined) await this.#meter?.begin(id);
+    else return this.#measure(id, author);
+  }
+
+  async #measure(id: Id, { followers }: Author): Promise<Rates | undefined> {
+    this.#options.metrics.fanoutMeasurements.inc();
+    return this.#meter?.measure(id, followers);
+  }
+
   /** How long a home list may live after it was asked of Postgres (ms). */
   get #longestLifeMs(): number {
     const maxAgeMs = this.#options.homeListMaxAgeMs;
@@ -95,7 +134,8 @@ export class Fanout {
     const { tweet, author } = found;
     if (!cursor) {
       await this.#tweets.publish(tweet);
-      if (wantedMode(author, policy) !== heading(author.mode)) {
+      const rates = await this.#ratesNow(tweet.author_id, author);
+      if (wantedMode({ ...author, rates }, policy) !== heading(author.mode)) {
         await enqueueModeJob(db, { author: tweet.author_id });
       }
     }

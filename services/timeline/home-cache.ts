@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { limits } from "../../config/limits.ts";
 import type { Gate } from "../../mixins/gate.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
@@ -17,12 +18,13 @@ import type { Id } from "../contracts/actions.ts";
 import type { Standing } from "./rules.ts";
 import { buildList, pullAuthors, relationsOf } from "./timeline.repo.ts";
 
-const READ_HOME = new Script(new URL("./lua/read-home-6.lua", import.meta.url));
+const READ_HOME = new Script(new URL("./lua/read-home-8.lua", import.meta.url));
 const STANDING = new Script(new URL("./lua/standing-3.lua", import.meta.url));
 
 /** How often a reader looks again while another process builds, and how long in between (ms). */
 const LOOKS = 8;
 const PAUSE_MS = 25;
+const COUNTED_ONE_IN = 8;
 
 interface Own {
   home: Window | undefined;
@@ -43,12 +45,14 @@ export class HomeCache {
   readonly #redis: RedisStore;
   readonly #metrics: Metrics;
   readonly #gate: Gate;
+  readonly #countsReads: boolean;
   /** Builds that wait at the gate or are under way, by what they build. */
   readonly #builds = new Map<string, Promise<boolean>>();
 
-  /** Builds pass `gate`. */
-  constructor(db: ShardDb, redis: RedisStore, metrics: Metrics, gate: Gate) {
+  /** Builds pass `gate`. `countsReads`: for the fan-out policy. */
+  constructor(db: ShardDb, redis: RedisStore, metrics: Metrics, gate: Gate, countsReads: boolean) {
     this.#gate = gate;
+    this.#countsReads = countsReads;
     this.#db = db;
     this.#redis = redis;
     this.#metrics = metrics;
@@ -121,8 +125,18 @@ export class HomeCache {
       keys.blocked(viewer),
       keys.muted(viewer),
       keys.pulled(partitionOf(viewer)),
+      keys.reads(viewer),
+      keys.readsSince(partitionOf(viewer)),
     ];
-    const answer = await this.#redis.run(READ_HOME, lists, [slice.before ?? "", slice.count]);
+    // The first page stands for the read. One in so many is counted, as so many: it costs next to nothing that way.
+    const times = Math.random() * COUNTED_ONE_IN < 1 ? COUNTED_ONE_IN : 0;
+    const answer = await this.#redis.run(READ_HOME, lists, [
+      slice.before ?? "",
+      slice.count,
+      this.#countsReads && !slice.before ? times : "",
+      Date.now() / 1_000,
+      limits.fanout.memoryS,
+    ]);
     const parts: unknown[] = Array.isArray(answer) ? answer : [];
     const pulled = parts[7];
     return {

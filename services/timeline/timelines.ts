@@ -51,12 +51,13 @@ export class Timelines {
   /** However many timelines are cold, Postgres has time and connections for others too. */
   readonly #cold = new Gate("The timeline", limits.coldReads);
 
-  constructor(db: ShardDb, redis: RedisStore | undefined, metrics: Metrics) {
+  /** `countsReads`: reads of home timelines, for the fan-out policy. */
+  constructor(db: ShardDb, redis: RedisStore | undefined, metrics: Metrics, countsReads = false) {
     this.#db = db;
     this.#metrics = metrics;
     this.#tweets = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
-    this.#cache = redis && new HomeCache(db, redis, metrics, this.#cold);
+    this.#cache = redis && new HomeCache(db, redis, metrics, this.#cold, countsReads);
   }
 
   /** The viewer's home timeline: tweets, retweets and replies of followed users and their own (see belongsInHome). */

@@ -1,8 +1,11 @@
 --@include mark
 --@include window
+--@include rate
 -- Everything that a viewer's own partition knows of a page of their home timeline.
--- KEYS: 1 home list, 2 own list, 3 following, 4 blocked, 5 muted, 6 pulled authors.
--- ARGV: 1 only what is older than this id ("": all), 2 entries at most of each list.
+-- KEYS: 1 home list, 2 own list, 3 following, 4 blocked, 5 muted, 6 pulled authors, 7 how often the viewer reads, 8 since
+--   when reads are counted in this partition.
+-- ARGV: 1 only what is older than this id ("": all), 2 entries at most of each list, 3 for how many reads this one is to
+--   be counted ("": reads are not counted), 4 s since 1970, 5 how long reads are remembered (s).
 -- Result: 1–3 the home list and 4–6 the own list, as window_slice has them, 7 which of keys 3–6 are stored, as "1111",
 --   8 the pulled authors that the viewer follows, joined by commas.
 local mark, count, out, stored = run_mark(), tonumber(ARGV[2]), {}, ''
@@ -19,4 +22,10 @@ if stored == '1111' then
   end
 end
 out[8] = table.concat(pulled, ',')
+local times = tonumber(ARGV[3])
+-- At the first read of all something is missing.
+if times and (times > 0 or stored ~= '1111') then redis.call('SETNX', KEYS[8], ARGV[4]) end
+if times and times > 0 then
+  rate_count(KEYS[7], times, tonumber(ARGV[4]), tonumber(ARGV[5]))
+end
 return out
