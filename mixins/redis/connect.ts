@@ -17,6 +17,8 @@ export function clientOf(address: RedisAddress, commandTimeoutMs: number): Redis
     tls: address.tls ? {} : undefined,
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT.within,
+    // What does not answer does not say goodbye either.
+    disconnectTimeout: 100,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

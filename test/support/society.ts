@@ -76,6 +76,12 @@ export class Society {
     await this.look(await this.#served());
   }
 
+  /** One of them looks. */
+  async glance(): Promise<void> {
+    const [who] = this.#lives;
+    if (who) await this.#look(who);
+  }
+
   /** Everyone tweets, and nobody looks. */
   async tweet(): Promise<void> {
     await this.#everyone((who) => this.#compose(who));

@@ -7,6 +7,7 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
   #isCut = false;
+  #swallows = false;
 
   private constructor(url: string, server: Server, sockets: Set<Socket>) {
     this.url = url;
@@ -14,6 +15,7 @@ export class TcpProxy {
     this.#sockets = sockets;
     server.on("connection", (socket) => {
       if (this.#isCut) socket.destroy();
+      if (this.#swallows) socket.unpipe().pause();
     });
   }
 
@@ -50,8 +52,16 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** From now on nothing arrives, and nobody is told: neither on the connections that there are nor on new ones. */
+  swallow(): void {
+    this.#swallows = true;
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  /** Lets new connections through. Those that were swallowed stay so, as with a firewall that has forgotten them. */
   open(): void {
     this.#isCut = false;
+    this.#swallows = false;
   }
 
   async close(): Promise<void> {
