@@ -15,7 +15,7 @@ const RANK_DELAY_MS = 50;
 const YIELD_MS = 250;
 
 /** The pages of jobs that are continued have a lane of their own, one at a time: no new job ever waits for a giant. */
-const FRESH = { continued: false, batch: 64, atOnce: 8 };
+const FRESH = { continued: false, batch: 64, atOnce: 32 };
 const CONTINUED = { continued: true, batch: 8, atOnce: 1 };
 
 export interface OutboxOptions {

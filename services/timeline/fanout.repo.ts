@@ -11,21 +11,38 @@ export interface FollowerCursor {
   src: Id;
 }
 
-/** A tweet as its fan-out sees it now; undefined where it was deleted. */
-export async function tweetToFanOut(
-  db: ShardDb,
-  id: Id,
-): Promise<{ tweet: Tweet; author: Author } | undefined> {
-  const [row] = await db.read(
-    { id },
-    sql<TweetRow & AuthorRow>`
+/** A tweet as its fan-out sees it now. */
+export interface TweetNow {
+  tweet: Tweet;
+  author: Author;
+}
+
+/** Tweets in the order of their ids; undefined where one was deleted. */
+export async function tweetsNow(db: ShardDb, ids: Id[]): Promise<(TweetNow | undefined)[]> {
+  const rows = await db.readByIds(
+    ids,
+    (part) => sql<TweetRow & AuthorRow>`
       SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, p.state AS mode, r.pinned, r.seconds, r.tweets, r.read_rate, r.read_rate_alone,
              r.active_share, extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago,
              counter_value(t.author_id, 'followers') AS followers
       FROM tweets t LEFT JOIN pull_authors p USING (author_id) LEFT JOIN fanout_rates r USING (author_id)
-      WHERE t.id = ${id}`,
+      WHERE t.id = ANY(${part})`,
   );
-  return row && { tweet: toTweet(row), author: toAuthor(row) };
+  const found = new Map(rows.map((row) => [row.id, { tweet: toTweet(row), author: toAuthor(row) }]));
+  return ids.map((id) => found.get(id));
+}
+
+/** The first followers of each author, at most `limit`, in the order of the authors. */
+export async function firstFollowers(db: ShardDb, authors: Id[], limit: number): Promise<FollowerCursor[][]> {
+  const rows = await db.readByIds(
+    authors,
+    (part) => sql<FollowerCursor & { author: Id }>`
+      SELECT author, src_bucket AS bucket, src FROM unnest(${part}::bigint[]) AS author CROSS JOIN LATERAL (
+        SELECT src_bucket, src FROM inverse_edges WHERE dst = author AND kind = 'follow'
+        ORDER BY src_bucket, src LIMIT ${limit}) followers`,
+  );
+  const found = Map.groupBy(rows, ({ author }) => author);
+  return authors.map((author) => found.get(author) ?? []);
 }
 
 /** The next followers of an author after a cursor, at most `limit`. */

@@ -1,4 +1,5 @@
 import type { FanoutPolicy } from "../../config/env.ts";
+import { Loader } from "../../mixins/loader.ts";
 import type { Metrics } from "../../mixins/metrics.ts";
 import type { OutboxJob } from "../../mixins/outbox.repo.ts";
 import type { JobHandler, Outcome, PageHandler } from "../../mixins/outbox-worker.ts";
@@ -14,8 +15,10 @@ import {
   changeMode,
   enqueueModeJob,
   type FollowerCursor,
+  firstFollowers,
   followersAfter,
-  tweetToFanOut,
+  type TweetNow,
+  tweetsNow,
 } from "./fanout.repo.ts";
 import {
   type Author,
@@ -31,6 +34,9 @@ import { RateMeter } from "./fanout-rates.ts";
 
 /** Authors of a shard who are reviewed at a time. */
 const REVIEWED = 50;
+
+/** Tweets, and pages of followers, that one statement reads: not so many rows that they hold up the process. */
+const READ_TOGETHER = { tweets: 64, pages: 8 } as const;
 
 interface FanoutOptions {
   db: ShardDb;
@@ -51,9 +57,15 @@ export class Fanout {
   readonly #options: FanoutOptions;
   readonly #tweets: TweetCache;
   readonly #meter: RateMeter | undefined;
+  /** What the jobs of a batch ask for at the same time is read together. */
+  readonly #reads: Loader<Id, TweetNow | undefined>;
+  readonly #firstPages: Loader<Id, FollowerCursor[]>;
 
   constructor(options: FanoutOptions) {
+    const { db, page } = options;
     this.#options = options;
+    this.#reads = new Loader(READ_TOGETHER.tweets, (ids) => tweetsNow(db, ids));
+    this.#firstPages = new Loader(READ_TOGETHER.pages, (authors) => firstFollowers(db, authors, page));
     // On the connection of the pushes, so that one wait for a replica covers both.
     this.#tweets = new TweetCache(options.db, options.pushes);
     this.#meter = options.redis && new RateMeter(options.db, options.redis);
@@ -126,7 +138,7 @@ export class Fanout {
   async #deliver({ key, cursor }: OutboxJob): Promise<Outcome> {
     const id = idIn(key, "id");
     const { db, policy } = this.#options;
-    const found = await tweetToFanOut(db, id);
+    const found = await this.#reads.load(id);
     if (!found) {
       await this.#tweets.hide(id);
       return "done";
@@ -148,7 +160,7 @@ export class Fanout {
   async #pushPage(id: Id, author: Id, cursor: FollowerCursor | undefined): Promise<Outcome> {
     const { db, pushes, metrics, page: size } = this.#options;
     if (!pushes) return this.#delivered(id);
-    const page = await followersAfter(db, author, cursor, size);
+    const page = await (cursor ? followersAfter(db, author, cursor, size) : this.#firstPages.load(author));
     await pushToWindows(
       pushes,
       page.map(({ src }) => pushes.keys.home(src)),
