@@ -4,7 +4,7 @@ import { startOwnStack } from "../own-stack.ts";
 import { ApiClient, type Person } from "./client.ts";
 import { type Comparison, compareHomes, settle } from "./compare.ts";
 import { type Graph, GraphError, readGraph } from "./graph.ts";
-import { LagWatch, PROBE_CONNECTIONS } from "./lag.ts";
+import { LagWatch, PROBED_FOLLOWERS } from "./lag.ts";
 import { runMix } from "./mix.ts";
 import { type LoadOptions, parseLoadOptions, USAGE } from "./options.ts";
 import { Oracle } from "./oracle.ts";
@@ -50,7 +50,7 @@ async function load(
 ): Promise<LoadResult> {
   const recorder = new Recorder();
   const client = new ApiClient(target.url, options.concurrency);
-  const probes = new ApiClient(target.url, PROBE_CONNECTIONS);
+  const probes = new ApiClient(target.url, PROBED_FOLLOWERS);
   const oracle = new Oracle(target.topologyFile);
   const cut = () => void Promise.all([client.close(), probes.close()]);
   stopping.signal.addEventListener("abort", cut, { once: true });
@@ -64,9 +64,12 @@ async function load(
     if (people.length === 0) throw new Error(`nobody could be signed up: ${recorder.errors()[0]?.example}`);
     await followAll(run, graph, accounts);
     await firstTweets(run, people);
+    // The mix begins at rest: what the first tweets have left to do is no part of it.
+    await settle(oracle, stopping.signal);
     const lag = new LagWatch(run, probes, followersOf(graph, accounts));
     await runMix(run, people, {
       ...options,
+      onHome: (viewer) => lag.read(viewer),
       onComposed: (author, id, acceptedAt) => lag.composed(author, id, acceptedAt),
     });
     await lag.settle();

@@ -16,6 +16,8 @@ export interface MixOptions {
   seconds: number;
   /** Requests a second, on schedule; undefined: as many as the connections carry. */
   rate: number | undefined;
+  /** Told of everybody who has read a page of their home timeline. */
+  onHome: (viewer: Person) => void;
   /** Told of each tweet that was accepted, and when, in ms of `performance.now()`. */
   onComposed: (author: Person, tweetId: string, acceptedAt: number) => void;
 }
@@ -76,7 +78,8 @@ function operations(run: Run, people: Person[], options: MixOptions): (dueAt?: n
   const kinds: Record<MixOperation, (dueAt?: number) => Promise<void>> = {
     home: async (dueAt) => {
       const viewer = pick(people, random);
-      await recorder.time("home", () => client.homePage(viewer, { max_results: PAGE }), dueAt);
+      const page = await recorder.time("home", () => client.homePage(viewer, { max_results: PAGE }), dueAt);
+      if (page !== undefined) options.onHome(viewer);
     },
     user: async (dueAt) => {
       const [viewer, author] = [pick(people, random), pick(people, random)];

@@ -31,7 +31,7 @@ export function renderReport(result: LoadResult): string {
   return [
     "",
     ...table(operations),
-    "(fan-out lag: from the answer to a tweet until probes have seen it at up to 30 of its author's followers)",
+    "(fan-out lag: from the answer to a tweet until probes have seen it at up to 8 of its author's active followers)",
     "",
     ...errors.map(({ operation, status, count, example }) => `${count} × ${operation} ${status}: ${example}`),
     `${errors.reduce((sum, { count }) => sum + count, 0)} errors`,
