@@ -1,8 +1,9 @@
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
+import { parseRedisUrl } from "../../mixins/redis/address.ts";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { RedisFinding } from "../../services/operator/audit-findings.ts";
-import { type Person, Roost } from "../support/roost.ts";
-import { serverUrl } from "../support/servers.ts";
+import { eventually, type Person, Roost } from "../support/roost.ts";
+import { type OwnRedis, ownRedis, serverUrl } from "../support/servers.ts";
 
 describe("an audit of Redis", () => {
   let roost: Roost;
@@ -184,4 +185,36 @@ describe("an audit of Redis", () => {
     await raw.set(state, "v-5:0");
     expect(await roost.audit()).toEqual([]);
   });
+});
+
+describe("an audit of a Redis Cluster", () => {
+  let redis: OwnRedis;
+  let roost: Roost;
+  let raw: Cluster;
+  beforeAll(async () => {
+    redis = await ownRedis("sharded");
+    const { nodes, password } = parseRedisUrl(redis.redisUrl);
+    raw = new Cluster(nodes, { redisOptions: { password } });
+    roost = await Roost.start({ shards: 2, redisUrl: redis.redisUrl });
+  }, 90_000);
+  afterAll(async () => {
+    raw.disconnect();
+    await roost.stop();
+    await redis.destroy();
+  });
+
+  it("looks at the entries on every master", async () => {
+    const people = await roost.people(30);
+    const following = people.map(({ id }) => roost.store.keys.following(id));
+    const stored = async (key: string) => {
+      const [person] = people.filter(({ id }) => key.endsWith(id));
+      if (person) await roost.home(person);
+      return (await raw.exists(key)) === 1;
+    };
+    for (const key of following) await eventually(() => stored(key), `${key} in Redis`);
+    for (const key of following) await raw.sadd(key, "7");
+    const found = await roost.mend();
+    expect(found.map((finding) => ("key" in finding ? finding.key : "")).sort()).toEqual(following.sort());
+    expect(await roost.audit()).toEqual([]);
+  }, 60_000);
 });
