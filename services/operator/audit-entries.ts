@@ -46,6 +46,7 @@ export interface Fault {
  */
 export function parseEntry(raw: RawEntry, mark: string): Entry | undefined {
   const { key, owner, type, content, ttlMs } = raw;
+  if (raw.name !== "pulled" && raw.name !== "session" && !isId(owner)) return undefined;
   const set = SETS.find((name) => name === raw.name);
   if (set) {
     const members = type === "set" && Array.isArray(content) ? content.map(String) : [];

@@ -89,7 +89,10 @@ async function authorLists(db: ShardDb, entries: Entry[]): Promise<Found> {
 
 async function tweets(db: ShardDb, entries: Entry[]): Promise<Found> {
   const known = entries.filter(({ name }) => name === "state" || name === "tweet");
-  const rows = await tweetsByIds(db, known.map(({ owner }) => owner).filter(isId));
+  const rows = await tweetsByIds(
+    db,
+    known.map(({ owner }) => owner),
+  );
   const byId = new Map(rows.map((row) => [row.id, row]));
   return known.flatMap(({ key, name, owner }): Found => {
     const row = byId.get(owner);
@@ -101,7 +104,7 @@ async function tweets(db: ShardDb, entries: Entry[]): Promise<Found> {
 
 async function users(db: ShardDb, entries: Entry[]): Promise<Found> {
   const known = entries.filter(({ name }) => name === "user");
-  const rows = await new UserRepo(db).byIds(known.map(({ owner }) => owner).filter(isId));
+  const rows = await new UserRepo(db).byIds(known.map(({ owner }) => owner));
   const byId = new Map(rows.map((row) => [row.id, JSON.stringify(publicUser(row))]));
   return known.map(({ key, owner }) => [key, { payload: byId.get(owner) }]);
 }

@@ -93,15 +93,18 @@ export class Fanout {
     for (;;) {
       const now = await authorNow(db, author);
       const next = nextMode(now.mode, wantedMode(now, policy));
-      if (!next) return "done";
-      if (next === "push" && !leaves(key, now.stay)) {
+      if (!next) {
+        // Here, so that it is also done where an earlier attempt died after the change. Filled anew by the next reader: to
+        // take the author out could undo a later announcement.
+        if (now.mode === "push" && leftIn(key)) await redis?.delete(redis.keys.allPulled());
+        return "done";
+      }
+      if (next === "push" && leftIn(key) !== now.stay) {
         await enqueueModeJob(db, { author, left: now.stay }, this.#longestLifeMs);
         return "done";
       }
       if (next === "pull" && redis) await changeSets(redis, redis.keys.allPulled(), "add", author);
       await changeMode(db, author, now, next);
-      // Filled anew by the next reader: to take the author out could undo a later announcement.
-      if (next === "push") await redis?.delete(redis.keys.allPulled());
     }
   };
 
@@ -183,9 +186,10 @@ function idIn(key: unknown, field: string): Id {
   return id;
 }
 
-/** Whether a "mode" job was queued to end this stay in "leaving". */
-function leaves(key: unknown, stay: string): boolean {
-  return { left: undefined, ...Object(key) }.left === stay;
+/** The stay in "leaving" that a "mode" job was queued to end, if any. */
+function leftIn(key: unknown): string | undefined {
+  const { left }: Record<string, unknown> = { ...Object(key) };
+  return typeof left === "string" ? left : undefined;
 }
 
 function cursorIn(value: unknown): FollowerCursor | undefined {

@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { Redis } from "ioredis";
 import { RedisDown, RedisStore } from "../../mixins/redis/index.ts";
 import { buildWindow, readWindows, WHOLE } from "../../mixins/redis/windowed-list.ts";
+import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { authorNow, enqueueModeJob, pinMode } from "../../services/timeline/fanout.repo.ts";
 import { Fanout } from "../../services/timeline/fanout.ts";
@@ -87,6 +89,29 @@ describe("an author who switches between push and pull", () => {
     await roost.settle();
     expect((await stored(fan)) ?? [pushed]).toContain(pushed);
     await agree(fan);
+  });
+
+  it("is looked for by nobody any more, even where the job that ended it died before it could say so", async () => {
+    const [author, fan] = (await roost.people(2)) as [Person, Person];
+    await pin(author, "pull");
+    await eventually(async () => (await modeOf(author)) === "pull", "the author pulled");
+    const raw = new Redis(serverUrl("REDIS"));
+    const set = redis().keys.pulled(partitionOf(fan.id));
+    const isLookedFor = async () => (await raw.sismember(set, author.id)) === 1;
+    await eventually(async () => {
+      await roost.homeIds(fan);
+      return isLookedFor();
+    }, "a reader who looks for the author");
+    // It would expire within a second here.
+    await raw.persist(set);
+    await pin(author, "push");
+    await roost.resources.db.write(author, sql`DELETE FROM pull_authors WHERE author_id = ${author.id}`);
+    expect(await isLookedFor()).toBe(true);
+    await fanoutWith({ policy: "push" }).mode(
+      job("mode", { author: author.id, left: "a stay that is over" }),
+    );
+    expect(await isLookedFor()).toBe(false);
+    raw.disconnect();
   });
 
   it("can be asked for and pinned on the command line", async () => {
