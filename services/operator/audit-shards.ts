@@ -86,7 +86,7 @@ async function* wrongEdges(
   );
   if (buckets.length === 0) return;
   say("edges against mirrors", `${buckets.length} buckets differ`);
-  // Each side has a connection of its own to a shard: one waits for the other.
+  // Both sides walk along a shard on the one connection of its snapshot, in turns.
   const found = differences(
     mergeSorted(shards.map((shot) => forwardEdges(shot, buckets))),
     mergeSorted(shards.map((shot) => mirrorEdges(shot, buckets))),

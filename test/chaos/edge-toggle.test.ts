@@ -19,6 +19,9 @@ const LOOKS = 0.1;
 /** ms that a message between the far node and Postgres takes at most. */
 const JITTER_MS = 60;
 
+/** What a 503 asks for. */
+const RETRY_AFTER_MS = 1_000;
+
 const RELATIONS = ["follow", "unfollow", "block", "unblock", "mute", "unmute"] as const;
 const ENGAGEMENTS = ["like", "unlike", "bookmark", "unbookmark"] as const;
 
@@ -57,9 +60,9 @@ describe("many clients that toggle the same few edges on two nodes", () => {
         return true;
       } catch (error) {
         const code = errorCode(error);
-        if (code === "FORBIDDEN" && /follow|like|bookmark/.test(action)) return false;
+        if (code === "FORBIDDEN" && /\.(follow|like|bookmark)$/.test(action)) return false;
         if (code !== "UNAVAILABLE" || tries === 30) throw error;
-        await sleep(1_000);
+        await sleep(RETRY_AFTER_MS);
       }
     }
   }
@@ -112,14 +115,13 @@ describe("many clients that toggle the same few edges on two nodes", () => {
             else await toggle(...two);
           }),
         );
+        // Only what could not be brought about before the answer is still to be done.
+        await roost.settle();
         const [forward, mirrors] = await bothSides();
         expect(mirrors).toEqual(forward);
         expect(await roost.audit()).toEqual([]);
       }
       expect([done, refused, looks].every((count) => count > 0)).toBe(true);
-
-      await roost.settle();
-      expect(await roost.audit()).toEqual([]);
       for (const viewer of people) await look(viewer);
     },
     60_000 + 3_000 * SECONDS,
