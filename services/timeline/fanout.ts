@@ -148,7 +148,7 @@ export class Fanout {
     }
     const { tweet, author } = found;
     if (!cursor) {
-      await this.#tweets.publish(tweet);
+      await this.#tweets.publish(tweet, "known");
       const rates = await this.#ratesNow(tweet.author_id, author);
       if (wantedMode({ ...author, rates }, policy) !== heading(author.mode)) {
         await enqueueModeJob(db, { author: tweet.author_id });

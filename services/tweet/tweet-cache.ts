@@ -96,8 +96,11 @@ export class TweetCache {
     return tweet;
   }
 
-  /** Makes a committed tweet known: its body, that it exists, and its author's own list. Safe to repeat. Throws RedisDown. */
-  async publish(tweet: Tweet): Promise<void> {
+  /**
+   * Makes a committed tweet known: its body, its author's own list and, where it is new, that it exists. Safe to repeat:
+   * one that was known before may be deleted by now. Throws RedisDown.
+   */
+  async publish(tweet: Tweet, age: "new" | "known"): Promise<void> {
     const redis = this.#redis;
     this.remember(tweet);
     if (!redis) return;
@@ -107,7 +110,7 @@ export class TweetCache {
       redis.run(
         PUBLISH,
         [keys.tweetState(tweet.id), keys.tweetBody(tweet.id), keys.author(tweet.author_id)],
-        [tweet.id, JSON.stringify(tweet), redis.maxAgeMs, keep, slack],
+        [tweet.id, JSON.stringify(tweet), redis.maxAgeMs, keep, slack, age],
       ),
     );
   }

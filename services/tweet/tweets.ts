@@ -64,7 +64,7 @@ export class Tweets {
       conversation_id,
       idempotency_key,
     });
-    await this.#settle(made, () => this.#cache.publish(made.tweet));
+    await this.#settle(made, () => this.#cache.publish(made.tweet, made.job ? "new" : "known"));
     return made.tweet;
   }
 
@@ -79,7 +79,7 @@ export class Tweets {
     for (let tries = 0; tries < RETWEET_TRIES; tries++) {
       const made = await insertRetweet(this.#db, { author_id, original, text, entities });
       if (made) {
-        await this.#settle(made, () => this.#cache.publish(made.tweet));
+        await this.#settle(made, () => this.#cache.publish(made.tweet, "new"));
         return { retweeted: true, id: made.tweet.id };
       }
       const id = await retweetOf(this.#db, author_id, original.id);
