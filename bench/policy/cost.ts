@@ -2,28 +2,34 @@ import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import pg from "pg";
 
-/** What something has cost, in ms of CPU of each process and in commands to Redis, those of scripts included. */
+/** What something has cost, in ms of CPU of each kind of process, and in commands to Redis, those of scripts included. */
 export interface Cost {
   serviceMs: number;
   redisMs: number;
-  /** undefined where the system does not tell. */
+  /** 0 where the system does not tell. */
   postgresMs: number;
   redisCommands: number;
 }
 
-/** The cost of what happened between two readings. */
-export function between(before: Cost, after: Cost): Cost {
+/** What everything has cost so far. */
+export interface Reading {
+  serviceMs: number;
+  redisMs: number;
+  /** By process: those whose client has gone are gone, too. */
+  postgresMs: ReadonlyMap<number, number>;
+  redisCommands: number;
+}
+
+/** The cost of what happened between two readings. Pure. */
+export function between(before: Reading, after: Reading): Cost {
+  let postgresMs = 0;
+  for (const [pid, ms] of after.postgresMs) postgresMs += ms - (before.postgresMs.get(pid) ?? 0);
   return {
     serviceMs: after.serviceMs - before.serviceMs,
     redisMs: after.redisMs - before.redisMs,
-    postgresMs: after.postgresMs - before.postgresMs,
+    postgresMs,
     redisCommands: after.redisCommands - before.redisCommands,
   };
-}
-
-export function sum(costs: readonly Cost[]): Cost {
-  const zero = { serviceMs: 0, redisMs: 0, postgresMs: 0, redisCommands: 0 };
-  return costs.reduce((a, b) => between(between(zero, a), b), zero);
 }
 
 /** ms of CPU in all. */
@@ -56,7 +62,7 @@ export class CostMeter {
     await this.#postgres.end();
   }
 
-  async servers(): Promise<Omit<Cost, "serviceMs">> {
+  async servers(): Promise<Omit<Reading, "serviceMs">> {
     const [cpu, commands, { rows }] = await Promise.all([
       this.#redis.info("cpu"),
       this.#redis.info("commandstats"),
@@ -69,7 +75,7 @@ export class CostMeter {
         (all, [, calls]) => all + Number(calls),
         0,
       ),
-      postgresMs: rows.reduce((all, { pid }) => all + cpuMs(pid), 0),
+      postgresMs: new Map(rows.map(({ pid }) => [pid, cpuMs(pid)])),
     };
   }
 }

@@ -13,12 +13,13 @@ import { type Cost, CostMeter } from "./cost.ts";
 import { MAINTENANCE, onDatabase } from "./database.ts";
 import { Replay, type ReplaySetting } from "./replay.ts";
 import { resultOf, type Variant } from "./table.ts";
-import { workload } from "./workload.ts";
+import { type Operation, workload } from "./workload.ts";
 
 /** FANOUT_POLICY of each variant. */
 const VARIANTS = ["push", "pull", "10000", "1000", "cost"] as const;
 const OPERATIONS = 5_000;
-const WARM_UP = 3;
+/** Rounds that only warm up: until lists are stored and nobody's mode has changed in so many of them, or the most. */
+const WARM_UP = { still: 3, most: 40 } as const;
 const ROUNDS = 5;
 const SEED = 1;
 const CONTENT = { tweets: 250_000, seed: SEED, password: "bulk-loaded", prefix: "u", add: false };
@@ -76,10 +77,9 @@ async function compare(setting: ReplaySetting, graph: FollowGraph, say: (line: s
   const running: { policy: string; replay: Replay; costs: Cost[] }[] = [];
   try {
     for (const policy of VARIANTS) {
-      say(`warming up with FANOUT_POLICY=${policy}`);
       const replay = await Replay.start(setting, policy);
       running.push({ policy, replay, costs: [] });
-      for (let round = 0; round < WARM_UP; round++) await replay.run(operations);
+      say(`${policy}: settled after ${await settle(replay, operations)} rounds`);
     }
     for (let round = 1; round <= ROUNDS; round++) {
       say(`round ${round} of ${ROUNDS}`);
@@ -94,6 +94,18 @@ async function compare(setting: ReplaySetting, graph: FollowGraph, say: (line: s
   } finally {
     await Promise.all(running.map(({ replay }) => replay.stop()));
   }
+}
+
+/** Warms up. Returns how many rounds it took. */
+async function settle(replay: Replay, operations: Operation[]): Promise<number> {
+  const counts: number[] = [];
+  const { still, most } = WARM_UP;
+  while (counts.length < most) {
+    await replay.run(operations);
+    counts.push((await replay.database.pulled()).size);
+    if (counts.length > still && counts.at(-1) === counts.at(-1 - still)) break;
+  }
+  return counts.length;
 }
 
 async function measureUnits(setting: ReplaySetting, graph: FollowGraph): Promise<PushCosts & PullCosts> {

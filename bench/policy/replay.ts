@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Topology } from "../../config/topology.ts";
-import { between, type Cost, type CostMeter } from "./cost.ts";
+import { between, type Cost, type CostMeter, type Reading } from "./cost.ts";
 import { Database } from "./database.ts";
 import type { Reply, Request } from "./replayer.ts";
 import type { Operation } from "./workload.ts";
@@ -70,10 +70,10 @@ export class Replay {
 
   /** Does the operations, waits until every tweet is delivered, and tells what all that has cost. */
   async run(operations: Operation[]): Promise<Cost> {
-    const before = await this.#cost();
+    const before = await this.#read();
     await this.#ask({ replay: operations });
     while ((await this.database.pendingJobs()) > 0) await sleep(QUIET_POLL_MS);
-    return between(before, await this.#cost());
+    return between(before, await this.#read());
   }
 
   async stop(): Promise<void> {
@@ -83,7 +83,7 @@ export class Replay {
     await this.database.close();
   }
 
-  async #cost(): Promise<Cost> {
+  async #read(): Promise<Reading> {
     const [cpuMicros, servers] = await Promise.all([this.#ask({ cost: true }), this.#meter.servers()]);
     return { serviceMs: cpuMicros / 1_000, ...servers };
   }

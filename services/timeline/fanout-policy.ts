@@ -1,27 +1,12 @@
 import type { FanoutPolicy } from "../../config/env.ts";
 import { limits } from "../../config/limits.ts";
+import { costRates, type Rates } from "./fanout-cost.ts";
 
 /** How an author's tweets reach home timelines; see migrations/0002 for the states. */
 export type FanoutMode = "push" | "entering" | "pull" | "leaving";
 
 /** Where an author may be heading for. */
 export type Wanted = "push" | "pull";
-
-/** What the followers of an author do. Rates: home reads a second, of all followers together. */
-export interface FollowerRates {
-  readRate: number;
-  /** Of those followers who pull nobody else. */
-  readRateAlone: number;
-  /** Of the followers, how many have a stored home list (0–1). */
-  activeShare: number;
-}
-
-/** What an author and the followers do, smoothed. */
-export interface Rates extends FollowerRates {
-  /** Tweets in so many seconds, both less what has been forgotten. */
-  tweets: number;
-  seconds: number;
-}
 
 /** What is known of an author when the mode is decided. */
 export interface Author {
@@ -35,7 +20,7 @@ export interface Author {
   measuredAgo: number | undefined;
 }
 
-const { hysteresis, memoryS, costs } = limits.fanout;
+const { hysteresis, costs } = limits.fanout;
 /** Tweets that must have been seen before their number says how often somebody tweets. */
 const EVIDENCE = 4;
 /** s that a move should pay for itself in: who is pushed again is pulled for as long, besides. */
@@ -47,8 +32,6 @@ const BUDGET = 0.05;
 const AT_FIRST_ONE_IN = 6;
 /** s that pass between two measurements, at least. */
 const APART = 1;
-/** The weight of a new look at the followers. */
-const NEW = 0.25;
 
 /**
  * The mode that an author should be heading for. Pure.
@@ -88,15 +71,6 @@ function cheaperMode(now: Wanted, followers: number, rates: Rates): Wanted {
   return now === "push" ? "pull" : "push";
 }
 
-/** What an author costs in either mode: µs of CPU, of all servers, a second. Pure. */
-export function costRates(followers: number, rates: Rates): Record<Wanted, number> {
-  const { tweets, seconds, readRate, readRateAlone, activeShare } = rates;
-  return {
-    push: (tweets / seconds) * (costs.tweet + followers * (costs.offer + activeShare * costs.push)),
-    pull: readRate * costs.list + readRateAlone * costs.trip,
-  };
-}
-
 /**
  * How likely an author is to be measured at a tweet: so that measuring costs little beside what the author costs, and is
  * soon done at first. Pure.
@@ -108,27 +82,6 @@ export function measuringChance({ mode, followers, rates, measuredAgo }: Author)
   if (!rates) return 1 / AT_FIRST_ONE_IN;
   const perTweet = (costRates(followers, rates)[heading(mode)] * rates.seconds) / Math.max(1, rates.tweets);
   return Math.min(1, (BUDGET * perTweet) / costs.measure);
-}
-
-/**
- * Takes in what was seen since the last time. Tweets: an exponentially weighted moving average over time, kept as decayed
- * sums, so that the rate (one sum by the other) is right from the first interval on. Followers, of whom each look sees
- * others: an average over looks. Pure.
- */
-export function smooth(before: Rates | undefined, seen: Rates): Rates {
-  const kept = Math.exp(-seen.seconds / memoryS);
-  // What lies back in a long interval counts less: the integral of the weight over it.
-  const taken = seen.seconds > 0 ? (memoryS * (1 - kept)) / seen.seconds : 1;
-  const sum = (part: "tweets" | "seconds") => (before?.[part] ?? 0) * kept + seen[part] * taken;
-  const average = (part: keyof FollowerRates) =>
-    before ? before[part] * (1 - NEW) + seen[part] * NEW : seen[part];
-  return {
-    tweets: sum("tweets"),
-    seconds: sum("seconds"),
-    readRate: average("readRate"),
-    readRateAlone: average("readRateAlone"),
-    activeShare: average("activeShare"),
-  };
 }
 
 /** Where an author in a mode is heading for. */

@@ -1,6 +1,6 @@
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
-import type { Rates } from "./fanout-policy.ts";
+import type { Rates } from "./fanout-cost.ts";
 
 /** An author's rates as they are stored; null before the first measurement. */
 export interface RatesRow {

@@ -6,7 +6,7 @@ import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
 import { followersAfter } from "./fanout.repo.ts";
-import { type FollowerRates, type Rates, smooth } from "./fanout-policy.ts";
+import { type FollowerRates, type Rates, smooth } from "./fanout-cost.ts";
 import { beginRates, storeRates } from "./fanout-rates.repo.ts";
 
 const FOLLOWER_READS = new Script(new URL("./lua/follower-reads-n.lua", import.meta.url));

@@ -4,6 +4,7 @@ import type { Metrics } from "../../mixins/metrics.ts";
 import type { OutboxJob } from "../../mixins/outbox.repo.ts";
 import type { JobHandler, Outcome, PageHandler } from "../../mixins/outbox-worker.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
+import { ignoreDown } from "../../mixins/redis/leased.ts";
 import { changeSets } from "../../mixins/redis/marked-set.ts";
 import { leaseMs, pushToWindows } from "../../mixins/redis/windowed-list.ts";
 import { idTimeMs, isId } from "../../mixins/shard-db/ids.ts";
@@ -20,15 +21,8 @@ import {
   type TweetNow,
   tweetsNow,
 } from "./fanout.repo.ts";
-import {
-  type Author,
-  heading,
-  isPushed,
-  measuringChance,
-  nextMode,
-  type Rates,
-  wantedMode,
-} from "./fanout-policy.ts";
+import type { Rates } from "./fanout-cost.ts";
+import { type Author, heading, isPushed, measuringChance, nextMode, wantedMode } from "./fanout-policy.ts";
 import { unmeasured } from "./fanout-rates.repo.ts";
 import { RateMeter } from "./fanout-rates.ts";
 
@@ -119,12 +113,22 @@ export class Fanout {
     }
   }
 
-  /** An author's rates, measured anew at some of the tweets. */
+  /** Queues a look at an author's mode where it is not the wanted one, measured anew at some of the tweets. */
+  async #reconsider(id: Id, author: Author): Promise<void> {
+    const { db, policy } = this.#options;
+    // For the sake of a measurement nobody's delivery waits for Redis.
+    const rates = (await this.#ratesNow(id, author).catch(ignoreDown)) ?? author.rates;
+    if (wantedMode({ ...author, rates }, policy) !== heading(author.mode)) {
+      await enqueueModeJob(db, { author: id });
+    }
+  }
+
   async #ratesNow(id: Id, author: Author): Promise<Rates | undefined> {
     const { policy } = this.#options;
-    if (policy !== "cost" || author.pinned || Math.random() >= measuringChance(author)) return author.rates;
-    if (author.measuredAgo === undefined) await this.#meter?.begin(id);
-    else return this.#measure(id, author);
+    if (policy !== "cost" || author.pinned || Math.random() >= measuringChance(author)) return undefined;
+    if (author.measuredAgo !== undefined) return this.#measure(id, author);
+    await this.#meter?.begin(id);
+    return undefined;
   }
 
   async #measure(id: Id, { followers }: Author): Promise<Rates | undefined> {
@@ -140,24 +144,19 @@ export class Fanout {
 
   async #deliver({ key, cursor }: OutboxJob): Promise<Outcome> {
     const id = idIn(key, "id");
-    const { db, policy } = this.#options;
     const found = await this.#reads.load(id);
     if (!found) {
       await this.#tweets.hide(id);
       return "done";
     }
     const { tweet, author } = found;
-    if (!cursor) {
-      await this.#tweets.publish(tweet, "known");
-      const rates = await this.#ratesNow(tweet.author_id, author);
-      if (wantedMode({ ...author, rates }, policy) !== heading(author.mode)) {
-        await enqueueModeJob(db, { author: tweet.author_id });
-      }
-    }
+    if (!cursor) await this.#tweets.publish(tweet, "known");
     // Asked anew for each page: what a page of a pulled author leaves out, readers already come for.
-    return isPushed(author.mode)
-      ? this.#pushPage(id, tweet.author_id, cursorIn(cursor))
+    const outcome = isPushed(author.mode)
+      ? await this.#pushPage(id, tweet.author_id, cursorIn(cursor))
       : this.#delivered(id);
+    if (!cursor) await this.#reconsider(tweet.author_id, author);
+    return outcome;
   }
 
   async #pushPage(id: Id, author: Id, cursor: FollowerCursor | undefined): Promise<Outcome> {

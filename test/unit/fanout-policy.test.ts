@@ -1,16 +1,14 @@
 import fc from "fast-check";
 import { limits } from "../../config/limits.ts";
+import { costRates, type Rates, smooth } from "../../services/timeline/fanout-cost.ts";
 import {
   type Author,
-  costRates,
   type FanoutMode,
   FEW,
   heading,
   isPushed,
   measuringChance,
   nextMode,
-  type Rates,
-  smooth,
   type Wanted,
   wantedMode,
 } from "../../services/timeline/fanout-policy.ts";
