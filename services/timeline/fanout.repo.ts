@@ -37,9 +37,8 @@ export async function firstFollowers(db: ShardDb, authors: Id[], limit: number):
   const rows = await db.readByIds(
     authors,
     (part) => sql<FollowerCursor & { author: Id }>`
-      SELECT author, src_bucket AS bucket, src FROM unnest(${part}::bigint[]) AS author CROSS JOIN LATERAL (
-        SELECT src_bucket, src FROM inverse_edges WHERE dst = author AND kind = 'follow'
-        ORDER BY src_bucket, src LIMIT ${limit}) followers`,
+      SELECT author, bucket, src
+      FROM unnest(${part}::bigint[]) AS author CROSS JOIN LATERAL followers_after(author, -1, 0, ${limit})`,
   );
   const found = Map.groupBy(rows, ({ author }) => author);
   return authors.map((author) => found.get(author) ?? []);
@@ -56,9 +55,7 @@ export function followersAfter(
   return db.read(
     { id: author },
     sql<FollowerCursor>`
-      SELECT src_bucket AS bucket, src FROM inverse_edges
-      WHERE dst = ${author} AND kind = 'follow' AND (src_bucket, src) > (${bucket}::smallint, ${src}::bigint)
-      ORDER BY src_bucket, src LIMIT ${limit}`,
+      SELECT bucket, src FROM followers_after(${author}, ${bucket}, ${src}, ${limit})`,
   );
 }
 
