@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { RedisDown, RedisStore } from "../../mixins/redis/index.ts";
 import type { RunningNode } from "../../services/node.ts";
@@ -89,7 +90,11 @@ describe("a Redis master that another one takes over from", () => {
       for (const proxy of proxies) proxy.cut();
       const [sentinel] = redis.servers.filter(({ name }) => name.startsWith("sentinel-"));
       if (!sentinel) throw new Error("no sentinel");
-      await redis.ask(sentinel, (client) => client.call("SENTINEL", "FAILOVER", "roost"));
+      // Refused, or given up, for as long as the sentinels remember the replica as one without a master: up to 10 s.
+      for (let tries = 0; tries < 40 && (await roleOf(successor)) !== "master"; tries++) {
+        await redis.ask(sentinel, (client) => client.call("SENTINEL", "FAILOVER", "roost")).catch(() => {});
+        await sleep(1_000);
+      }
       await becomes(successor, "master");
     });
     afterAll(async () => {
