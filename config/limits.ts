@@ -2,13 +2,17 @@
  * Every number that bounds what a client may ask for or a process may hold. Times in ms, sizes in bytes.
  */
 export const limits = {
-  /** Requests a user (or, signed out, an IP) may make per window, by endpoint class: a token bucket each. */
+  /**
+   * Requests per window, by endpoint class: a token bucket each. Signed out, an IP address has it; an app that asks for
+   * itself, the app; a user by "user and app" one with each app, by "user" one in all, so that nobody writes more by
+   * registering apps.
+   */
   rates: {
-    signup: { perWindow: 30, windowMs: 15 * 60_000 },
-    login: { perWindow: 30, windowMs: 15 * 60_000 },
-    compose: { perWindow: 100, windowMs: 15 * 60_000 },
-    write: { perWindow: 300, windowMs: 15 * 60_000 },
-    read: { perWindow: 900, windowMs: 15 * 60_000 },
+    signup: { perWindow: 30, windowMs: 15 * 60_000, by: "user" },
+    login: { perWindow: 30, windowMs: 15 * 60_000, by: "user" },
+    compose: { perWindow: 100, windowMs: 15 * 60_000, by: "user" },
+    write: { perWindow: 300, windowMs: 15 * 60_000, by: "user" },
+    read: { perWindow: 900, windowMs: 15 * 60_000, by: "user and app" },
   },
   /** Largest request body the gateway reads. */
   bodyBytes: 64 * 1024,

@@ -1,3 +1,5 @@
+import type { Scope } from "./scopes.ts";
+
 /**
  * Every action that crosses the broker: its parameters and its result. Ids are decimal strings of 19 digits, times are
  * ISO 8601 strings, unless said otherwise.
@@ -47,6 +49,20 @@ export interface Session {
 export interface Viewer {
   userId: Id;
   sessionId: string;
+  /** The app that asks for the user; absent where the user signed in here. */
+  clientId?: string;
+  /** What the app was granted; absent in a first-party session, which has every scope. */
+  scopes?: Scope[];
+}
+
+/** An app that asks for nobody but itself: set in `ctx.meta.app` by the gateway alone. */
+export interface App {
+  clientId: string;
+}
+
+/** What an access token stands for: a user's session, or (without a user) an app by itself. */
+export interface TokenSession extends Omit<Viewer, "userId"> {
+  userId?: Id;
 }
 
 export interface MentionEntity {
@@ -166,7 +182,7 @@ export interface ActionMap {
   "user.refresh": Call<{ refresh_token: string }, Session>;
   "user.logout": Call<Record<string, never>, { revoked: boolean }>;
   /** The session of an access token, from the primary; null where it is unknown or expired. */
-  "user.authenticate": Call<{ token: string }, (Viewer & { expiresAt: number }) | null>;
+  "user.authenticate": Call<{ token: string }, (TokenSession & { expiresAt: number }) | null>;
   /** Users in the order of the ids asked for; unknown ones are left out. */
   "user.get": Call<{ ids: Id[]; with_metrics?: boolean }, PublicUser[]>;
   "user.byUsername": Call<{ usernames: string[]; with_metrics?: boolean }, PublicUser[]>;

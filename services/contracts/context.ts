@@ -1,11 +1,13 @@
 import type { CallingOptions, Context } from "moleculer";
-import type { ActionName, Id, ParamsOf, ResultOf, Viewer } from "./actions.ts";
+import type { ActionName, App, Id, ParamsOf, ResultOf, Viewer } from "./actions.ts";
 import { RoostError } from "./errors.ts";
 import type { EventMap, EventName } from "./events.ts";
 
 export interface Meta {
   /** Set by the gateway alone; absent for a signed-out client. */
   viewer?: Viewer;
+  /** Set by the gateway alone, where an app asks for nobody but itself. */
+  app?: App;
 }
 
 /** A Moleculer context whose calls are checked against the ActionMap. */
@@ -31,4 +33,9 @@ export function requireSelf(ctx: { meta: Meta }, id: Id, field = "id"): Id {
     });
   }
   return userId;
+}
+
+/** Anyone who may read: the signed-in user, or undefined for an app by itself. Throws 401 for a signed-out client. */
+export function requireReader(ctx: { meta: Meta }): Viewer | undefined {
+  return ctx.meta.app ? undefined : requireViewer(ctx);
 }

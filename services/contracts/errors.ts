@@ -8,6 +8,7 @@ export const catalogue = {
   INVALID_REQUEST: [400, "invalid-request", "Invalid Request"],
   UNAUTHORIZED: [401, "about:blank", "Unauthorized"],
   FORBIDDEN: [403, "client-forbidden", "Forbidden"],
+  UNSUPPORTED_AUTHENTICATION: [403, "unsupported-authentication", "Unsupported Authentication"],
   NOT_FOUND: [404, "resource-not-found", "Not Found Error"],
   METHOD_NOT_ALLOWED: [405, "about:blank", "Method Not Allowed"],
   CONFLICT: [409, "conflict", "Conflict"],

@@ -1,13 +1,13 @@
 import type { ActionParams, ServiceSchema } from "moleculer";
 import type { ActionMap, ActionName, ParamsOf, ResultOf } from "./actions.ts";
-import { type Ctx, requireViewer } from "./context.ts";
+import { type Ctx, requireReader, requireViewer } from "./context.ts";
 
 /** An action as a service declares it. */
 export interface Action<A extends ActionName> {
   /** fastest-validator rules, one for each parameter; anything else is refused. */
   params: Record<keyof ParamsOf<A> & string, ActionParams[string]>;
-  /** Whether it needs a signed-in user. Default: yes. */
-  auth?: "viewer" | "none";
+  /** Whether it needs a signed-in user, or at least an app ("reader"). Default: a user. */
+  auth?: "viewer" | "reader" | "none";
   /** Only reads: called again on another node where the one that was asked has died. */
   readOnly?: boolean;
   /** ms; default: the broker's. */
@@ -46,6 +46,7 @@ export function actionsOf<S extends string>(
         async handler(ctx: unknown) {
           const typed = ctx as Ctx<ParamsOf<ActionName>>;
           if (auth === "viewer") requireViewer(typed);
+          if (auth === "reader") requireReader(typed);
           return handler(typed as never);
         },
       },

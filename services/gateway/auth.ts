@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RateClass } from "../../config/limits.ts";
-import type { Viewer } from "../contracts/actions.ts";
+import type { TokenSession } from "../contracts/actions.ts";
 import type { Ctx } from "../contracts/context.ts";
 import { RoostError } from "../contracts/errors.ts";
 import { decodeSession, parseToken, type TokenRef } from "../user/tokens.ts";
@@ -27,15 +27,15 @@ export class Admission {
   }
 
   /**
-   * Admits a signed-in request: one round trip to Redis finds the session and takes from its user's bucket. A session
-   * that Redis does not have comes from the user service. Throws 401 or 429.
+   * Admits a request with an access token: one round trip to Redis finds the session and takes from the bucket of who
+   * asks. A session that Redis does not have comes from the user service. Throws 401 or 429.
    */
-  async admitViewer(
+  async admitToken(
     ctx: Ctx,
     request: IncomingMessage,
     response: ServerResponse,
     rate: RateClass,
-  ): Promise<Viewer> {
+  ): Promise<TokenSession> {
     const token = bearerToken(request.headers.authorization);
     const ref = token === undefined ? undefined : parseToken("access", token);
     if (token === undefined || !ref) return this.#refuse(request, response, token);
@@ -43,7 +43,7 @@ export class Admission {
     const session = decodeSession(payload);
     if (!session) return this.#admitByPostgres(ctx, request, response, rate, token, ref);
     settle(response, verdict);
-    return { userId: session.userId, sessionId: session.sessionId };
+    return session;
   }
 
   async #admitByPostgres(
@@ -53,15 +53,14 @@ export class Admission {
     rate: RateClass,
     token: string,
     { bucket }: TokenRef,
-  ): Promise<Viewer> {
+  ): Promise<TokenSession> {
     // Whoever sent too many bad tokens costs no further look-up.
     const budget = await this.#limiter.look(this.#ip(request), BAD_TOKENS);
     if (budget && !budget.passes) settle(response, budget);
     const session = await ctx.call("user.authenticate", { token });
     if (!session) return this.#refuse(request, response, token);
-    const { userId, sessionId } = session;
-    await this.#spend(response, { userId, bucket }, rate);
-    return { userId, sessionId };
+    await this.#spend(response, { session, bucket }, rate);
+    return session;
   }
 
   async #refuse(

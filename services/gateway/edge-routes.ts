@@ -1,24 +1,28 @@
 import { limits } from "../../config/limits.ts";
-import type { EdgeDirection, RelationKind } from "../contracts/actions.ts";
-import { requireSelf } from "../contracts/context.ts";
-import { type Endpoint, forViewer } from "./endpoint.ts";
-import { id, pageSize, paginationToken, shape } from "./fields.ts";
-import { userPageAnswer } from "./present/answers.ts";
+import type { EdgeDirection, Id, RelationKind } from "../contracts/actions.ts";
+import { type Ctx, requireSelf } from "../contracts/context.ts";
+import { READ_SCOPES, type Scope } from "../contracts/scopes.ts";
+import { type Endpoint, forReader, forViewer } from "./endpoint.ts";
+import { id, pageSize, paginationToken, type Shape, shape } from "./fields.ts";
+import { type Answer, userPageAnswer } from "./present/answers.ts";
 import { tweetFields } from "./present/tweets.ts";
 import { userExpansions, userFields } from "./present/users.ts";
 
 /** What the API calls each kind of edge, and the actions that make and undo it. */
 const EDGES = [
-  { name: "following", make: "graph.follow", undo: "graph.unfollow" },
-  { name: "blocking", make: "graph.block", undo: "graph.unblock" },
-  { name: "muting", make: "graph.mute", undo: "graph.unmute" },
+  { name: "following", make: "graph.follow", undo: "graph.unfollow", scope: "follows.write" },
+  { name: "blocking", make: "graph.block", undo: "graph.unblock", scope: "block.write" },
+  { name: "muting", make: "graph.mute", undo: "graph.unmute", scope: "mute.write" },
 ] as const;
 
-const LISTS: { name: string; kind: RelationKind; direction: EdgeDirection }[] = [
-  { name: "followers", kind: "follow", direction: "in" },
-  { name: "following", kind: "follow", direction: "out" },
-  { name: "blocking", kind: "block", direction: "out" },
-  { name: "muting", kind: "mute", direction: "out" },
+/** The lists that apps may read by themselves, and those that are their owner's only. */
+const PUBLIC_LISTS: { name: string; direction: EdgeDirection }[] = [
+  { name: "followers", direction: "in" },
+  { name: "following", direction: "out" },
+];
+const OWN_LISTS: { name: string; kind: RelationKind; scope: Scope }[] = [
+  { name: "blocking", kind: "block", scope: "block.read" },
+  { name: "muting", kind: "mute", scope: "mute.read" },
 ];
 
 const OWNER = shape({ id });
@@ -34,9 +38,16 @@ const LIST = shape({
 
 /** POST and DELETE for follow, block and mute; GET for the lists of them. */
 export const edgeRoutes: Endpoint[] = [
-  ...EDGES.flatMap(({ name, make, undo }) => [
+  ...EDGES.flatMap(({ name, make, undo, scope }) => [
     forViewer(
-      { method: "POST", path: `2/users/:id/${name}`, rate: "write", params: OWNER, body: TARGET },
+      {
+        method: "POST",
+        path: `2/users/:id/${name}`,
+        rate: "write",
+        scopes: [...READ_SCOPES, scope],
+        params: OWNER,
+        body: TARGET,
+      },
       async ({ ctx, params, body }) => {
         requireSelf(ctx, params.id);
         return { data: await ctx.call(make, body) };
@@ -47,6 +58,7 @@ export const edgeRoutes: Endpoint[] = [
         method: "DELETE",
         path: `2/users/:source_user_id/${name}/:target_user_id`,
         rate: "write",
+        scopes: [...READ_SCOPES, scope],
         params: PAIR,
       },
       async ({ ctx, params }) => {
@@ -55,14 +67,40 @@ export const edgeRoutes: Endpoint[] = [
       },
     ),
   ]),
-  ...LISTS.map(({ name, kind, direction }) =>
-    forViewer(
-      { method: "GET", path: `2/users/:id/${name}`, rate: "read", params: OWNER, query: LIST },
-      async ({ ctx, params, query }) => {
-        const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
-        const wanted = { user_id: params.id, kind, direction, limit, cursor, with_metrics: selected.metrics };
-        return userPageAnswer(await ctx.call("graph.list", wanted), selected);
+  ...PUBLIC_LISTS.map(({ name, direction }) =>
+    forReader(
+      {
+        method: "GET",
+        path: `2/users/:id/${name}`,
+        rate: "read",
+        scopes: [...READ_SCOPES, "follows.read"],
+        params: OWNER,
+        query: LIST,
       },
+      ({ ctx, params, query }) => listOf(ctx, { user_id: params.id, kind: "follow", direction }, query),
+    ),
+  ),
+  ...OWN_LISTS.map(({ name, kind, scope }) =>
+    forViewer(
+      {
+        method: "GET",
+        path: `2/users/:id/${name}`,
+        rate: "read",
+        scopes: [...READ_SCOPES, scope],
+        params: OWNER,
+        query: LIST,
+      },
+      ({ ctx, params, query }) => listOf(ctx, { user_id: params.id, kind, direction: "out" }, query),
     ),
   ),
 ];
+
+async function listOf(
+  ctx: Ctx,
+  of: { user_id: Id; kind: RelationKind; direction: EdgeDirection },
+  query: typeof LIST extends Shape<infer Q> ? Q : never,
+): Promise<Answer> {
+  const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
+  const wanted = { ...of, limit, cursor, with_metrics: selected.metrics };
+  return userPageAnswer(await ctx.call("graph.list", wanted), selected);
+}

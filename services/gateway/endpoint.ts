@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { RateClass } from "../../config/limits.ts";
-import type { Viewer } from "../contracts/actions.ts";
+import type { App, Viewer } from "../contracts/actions.ts";
 import type { Ctx } from "../contracts/context.ts";
+import type { Scope } from "../contracts/scopes.ts";
 import type { Admission } from "./auth.ts";
 import { readJsonObject } from "./body.ts";
+import { type Caller, callerOf, requireApp, requireUser } from "./caller.ts";
 import { type Shape, shape } from "./fields.ts";
 import type { Answer } from "./present/answers.ts";
 import { parseQuery } from "./query.ts";
@@ -26,6 +28,8 @@ export interface EndpointSpec<P, Q, B, H> {
   /** Below "/"; `:name` is a parameter. */
   path: string;
   rate: RateClass;
+  /** What an app must have been granted to call it for a user. Without it, apps may not: it takes a first-party session. */
+  scopes?: readonly Scope[];
   params?: Shape<P>;
   query?: Shape<Q>;
   body?: Shape<B>;
@@ -44,9 +48,18 @@ export interface RawRequest {
   rawQuery: string;
 }
 
+/**
+ * Who may call an endpoint: anyone; a user (first-party, or through an app with the scopes); a reader, who is a user or an
+ * app by itself; only an app by itself.
+ */
+export type Access = "anyone" | "user" | "reader" | "app";
+
 export interface Endpoint {
   method: Method;
   path: string;
+  /** undefined: no part of the API. */
+  access?: Access;
+  scopes?: readonly Scope[];
   /** Admits, checks, calls, presents and sends. Throws what `describe` understands. */
   serve(raw: RawRequest, admission: Admission): Promise<void>;
 }
@@ -56,16 +69,36 @@ export function forViewer<P, Q, B, H>(
   spec: EndpointSpec<P, Q, B, H>,
   handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer }) => Promise<Answer>,
 ): Endpoint {
-  return {
-    method: spec.method,
-    path: spec.path,
-    async serve(raw, admission) {
-      const viewer = await admission.admitViewer(raw.ctx, raw.request, raw.response, spec.rate);
-      raw.ctx.meta.viewer = viewer;
-      const answer = await handle({ ...(await check(spec, raw)), viewer });
-      sendJson(raw.response, spec.status ?? 200, answer);
-    },
-  };
+  return served(spec, "user", async (raw, admission) => {
+    const { viewer } = requireUser(await identify(spec, raw, admission));
+    raw.ctx.meta.viewer = viewer;
+    return handle({ ...(await check(spec, raw)), viewer });
+  });
+}
+
+/** An endpoint that an app may also read by itself: then there is no viewer. */
+export function forReader<P, Q, B, H>(
+  spec: EndpointSpec<P, Q, B, H>,
+  handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer | undefined }) => Promise<Answer>,
+): Endpoint {
+  return served(spec, "reader", async (raw, admission) => {
+    const { viewer, app } = await identify(spec, raw, admission);
+    raw.ctx.meta.viewer = viewer;
+    raw.ctx.meta.app = app;
+    return handle({ ...(await check(spec, raw)), viewer });
+  });
+}
+
+/** An endpoint for apps by themselves only. */
+export function forApp<P, Q, B, H>(
+  spec: EndpointSpec<P, Q, B, H>,
+  handle: (asked: Asked<P, Q, B, H> & { app: App }) => Promise<Answer>,
+): Endpoint {
+  return served(spec, "app", async (raw, admission) => {
+    const { app } = requireApp(await identify(spec, raw, admission));
+    raw.ctx.meta.app = app;
+    return handle({ ...(await check(spec, raw)), app });
+  });
 }
 
 /** An endpoint for anyone, limited by IP. */
@@ -73,14 +106,34 @@ export function forAnyone<P, Q, B, H>(
   spec: EndpointSpec<P, Q, B, H>,
   handle: (asked: Asked<P, Q, B, H>) => Promise<object>,
 ): Endpoint {
+  return served(spec, "anyone", async (raw, admission) => {
+    await admission.admitAnyone(raw.request, raw.response, spec.rate);
+    return handle(await check(spec, raw));
+  });
+}
+
+function served<P, Q, B, H>(
+  spec: EndpointSpec<P, Q, B, H>,
+  access: Access,
+  answer: (raw: RawRequest, admission: Admission) => Promise<object>,
+): Endpoint {
   return {
     method: spec.method,
     path: spec.path,
+    access,
+    scopes: spec.scopes,
     async serve(raw, admission) {
-      await admission.admitAnyone(raw.request, raw.response, spec.rate);
-      sendJson(raw.response, spec.status ?? 200, await handle(await check(spec, raw)));
+      sendJson(raw.response, spec.status ?? 200, await answer(raw, admission));
     },
   };
+}
+
+async function identify(
+  { rate, scopes }: { rate: RateClass; scopes?: readonly Scope[] },
+  { ctx, request, response }: RawRequest,
+  admission: Admission,
+): Promise<Caller> {
+  return callerOf(await admission.admitToken(ctx, request, response, rate), scopes);
 }
 
 const NO_QUERY = shape({});

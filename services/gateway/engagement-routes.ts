@@ -1,16 +1,30 @@
 import { limits } from "../../config/limits.ts";
-import { requireSelf } from "../contracts/context.ts";
-import { type Endpoint, forViewer } from "./endpoint.ts";
-import { id, pageSize, paginationToken, shape } from "./fields.ts";
-import { timelineAnswer, userPageAnswer } from "./present/answers.ts";
+import type { Id } from "../contracts/actions.ts";
+import { type Ctx, requireSelf } from "../contracts/context.ts";
+import { READ_SCOPES } from "../contracts/scopes.ts";
+import { type Endpoint, forReader, forViewer } from "./endpoint.ts";
+import { id, pageSize, paginationToken, type Shape, shape } from "./fields.ts";
+import { type Answer, timelineAnswer, userPageAnswer } from "./present/answers.ts";
 import { extrasOf, TWEET_VIEW, tweetFields } from "./present/tweets.ts";
 import { userExpansions, userFields } from "./present/users.ts";
 
 /** What a user may do with a tweet, the actions that do and undo it, and what the path calls the tweet. */
 const ENGAGEMENTS = [
-  { name: "likes", make: "graph.like", undo: "graph.unlike", tweet: "tweet_id" },
-  { name: "bookmarks", make: "graph.bookmark", undo: "graph.unbookmark", tweet: "tweet_id" },
-  { name: "retweets", make: "tweet.retweet", undo: "tweet.unretweet", tweet: "source_tweet_id" },
+  { name: "likes", make: "graph.like", undo: "graph.unlike", tweet: "tweet_id", scope: "like.write" },
+  {
+    name: "bookmarks",
+    make: "graph.bookmark",
+    undo: "graph.unbookmark",
+    tweet: "tweet_id",
+    scope: "bookmark.write",
+  },
+  {
+    name: "retweets",
+    make: "tweet.retweet",
+    undo: "tweet.unretweet",
+    tweet: "source_tweet_id",
+    scope: "tweet.write",
+  },
 ] as const;
 
 const ONE = shape({ id });
@@ -30,9 +44,16 @@ const USERS = shape({
 
 /** Likes, bookmarks and retweets, and the lists of what was engaged with, of who did it, and of what is about a tweet. */
 export const engagementRoutes: Endpoint[] = [
-  ...ENGAGEMENTS.flatMap(({ name, make, undo, tweet }) => [
+  ...ENGAGEMENTS.flatMap(({ name, make, undo, tweet, scope }) => [
     forViewer(
-      { method: "POST", path: `2/users/:id/${name}`, rate: "write", params: ONE, body: TWEET },
+      {
+        method: "POST",
+        path: `2/users/:id/${name}`,
+        rate: "write",
+        scopes: [...READ_SCOPES, scope],
+        params: ONE,
+        body: TWEET,
+      },
       async ({ ctx, params, body }) => {
         requireSelf(ctx, params.id);
         return { data: await ctx.call(make, body) };
@@ -43,6 +64,7 @@ export const engagementRoutes: Endpoint[] = [
         method: "DELETE",
         path: `2/users/:id/${name}/:${tweet}`,
         rate: "write",
+        scopes: [...READ_SCOPES, scope],
         params: shape<Record<string, string>>({ id, [tweet]: id }),
       },
       async ({ ctx, params }) => {
@@ -57,6 +79,7 @@ export const engagementRoutes: Endpoint[] = [
         method: "GET",
         path: kind === "like" ? "2/users/:id/liked_tweets" : "2/users/:id/bookmarks",
         rate: "read",
+        scopes: [...READ_SCOPES, `${kind}.read`],
         params: ONE,
         query: TWEETS,
       },
@@ -67,28 +90,35 @@ export const engagementRoutes: Endpoint[] = [
       },
     ),
   ),
-  ...(["like", "retweet"] as const).map((kind) =>
-    forViewer(
-      {
-        method: "GET",
-        path: kind === "like" ? "2/tweets/:id/liking_users" : "2/tweets/:id/retweeted_by",
-        rate: "read",
-        params: ONE,
-        query: USERS,
-      },
-      async ({ ctx, params, query }) => {
-        const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
-        const wanted = { tweet_id: params.id, kind, limit, cursor, with_metrics: selected.metrics };
-        return userPageAnswer(await ctx.call("graph.engaged", wanted), selected);
-      },
-    ),
+  forViewer(
+    {
+      method: "GET",
+      path: "2/tweets/:id/liking_users",
+      rate: "read",
+      scopes: [...READ_SCOPES, "like.read"],
+      params: ONE,
+      query: USERS,
+    },
+    ({ ctx, params, query }) => engaged(ctx, params.id, "like", query),
+  ),
+  forReader(
+    {
+      method: "GET",
+      path: "2/tweets/:id/retweeted_by",
+      rate: "read",
+      scopes: READ_SCOPES,
+      params: ONE,
+      query: USERS,
+    },
+    ({ ctx, params, query }) => engaged(ctx, params.id, "retweet", query),
   ),
   ...(["quote", "retweet"] as const).map((kind) =>
-    forViewer(
+    forReader(
       {
         method: "GET",
         path: kind === "quote" ? "2/tweets/:id/quote_tweets" : "2/tweets/:id/retweets",
         rate: "read",
+        scopes: READ_SCOPES,
         params: ONE,
         query: TWEETS,
       },
@@ -100,3 +130,14 @@ export const engagementRoutes: Endpoint[] = [
     ),
   ),
 ];
+
+async function engaged(
+  ctx: Ctx,
+  tweet_id: Id,
+  kind: "like" | "retweet",
+  query: typeof USERS extends Shape<infer Q> ? Q : never,
+): Promise<Answer> {
+  const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
+  const wanted = { tweet_id, kind, limit, cursor, with_metrics: selected.metrics };
+  return userPageAnswer(await ctx.call("graph.engaged", wanted), selected);
+}

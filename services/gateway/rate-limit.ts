@@ -1,17 +1,17 @@
 import { limits, type RateClass } from "../../config/limits.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import { Script } from "../../mixins/redis/script.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { TokenSession } from "../contracts/actions.ts";
 import type { TokenRef } from "../user/tokens.ts";
 import { type Limit, LocalBuckets, type Verdict } from "./local-buckets.ts";
 
 const ADMIT = new Script(new URL("./lua/admit-n.lua", import.meta.url));
 
-/** Whose bucket is meant: a signed-in user's, or that of an IP address. */
-export type Payer = { ip: string } | { userId: Id; bucket: number };
+/** Whose bucket is meant: that of who stands behind a session (of a token of that bucket), or of an IP address. */
+export type Payer = { ip: string } | { session: TokenSession; bucket: number };
 
 /**
- * Token buckets per user or IP and endpoint class, in Redis; in this process alone while Redis is away. Every verdict
+ * Token buckets per user, app or IP and endpoint class, in Redis; in this process alone while Redis is away. Every verdict
  * is undefined where the limits are switched off.
  */
 export class RateLimiter {
@@ -42,7 +42,8 @@ export class RateLimiter {
     const limit = this.#limitOf(rate);
     try {
       const keys = [redis.keys.userRate(token.bucket), redis.keys.session(token.bucket, token.hash)];
-      return readAnswer(await redis.run(ADMIT, keys, [limit.capacity, limit.windowMs, 1, rate]), limit);
+      const args = [limit.capacity, limit.windowMs, 1, rate, limits.rates[rate].by];
+      return readAnswer(await redis.run(ADMIT, keys, args), limit);
     } catch (error) {
       if (error instanceof RedisDown) return { payload: "" };
       throw error;
@@ -65,7 +66,9 @@ export class RateLimiter {
     if (this.#redis) {
       const { keys } = this.#redis;
       const key =
-        "ip" in payer ? keys.ipRate(payer.ip, rate) : `${keys.userRate(payer.bucket)}${rate}:${payer.userId}`;
+        "ip" in payer
+          ? keys.ipRate(payer.ip, rate)
+          : `${keys.userRate(payer.bucket)}${rate}:${payerName(payer.session, rate)}`;
       try {
         return readAnswer(await this.#redis.run(ADMIT, [key], [limit.capacity, limit.windowMs, cost]), limit)
           .verdict;
@@ -73,7 +76,8 @@ export class RateLimiter {
         if (!(error instanceof RedisDown)) throw error;
       }
     }
-    return this.#local.take(`${"ip" in payer ? payer.ip : payer.userId}:${rate}`, limit, cost);
+    const name = "ip" in payer ? payer.ip : payerName(payer.session, rate);
+    return this.#local.take(`${name}:${rate}`, limit, cost);
   }
 
   #limitOf(rate: RateClass): Limit {
@@ -81,6 +85,12 @@ export class RateLimiter {
     if (!limit) throw new Error(`no limit is known for ${rate}`);
     return limit;
   }
+}
+
+/** Who pays for a session's requests, as the script admit-n names them: user, app, or user and app. Pure. */
+export function payerName({ userId, clientId }: TokenSession, rate: RateClass): string {
+  const byUser = limits.rates[rate].by === "user";
+  return [userId, ...(userId && byUser ? [] : [clientId])].filter(Boolean).join(":");
 }
 
 function readAnswer(answer: unknown, { capacity }: Limit): { payload: string; verdict?: Verdict } {

@@ -7,9 +7,10 @@ import {
   type TimelineQuery,
 } from "../contracts/actions.ts";
 import { requireSelf } from "../contracts/context.ts";
+import { READ_SCOPES } from "../contracts/scopes.ts";
 import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "../user/rules.ts";
 import { edgeRoutes } from "./edge-routes.ts";
-import { type Endpoint, forAnyone, forViewer } from "./endpoint.ts";
+import { type Endpoint, forAnyone, forReader, forViewer } from "./endpoint.ts";
 import { engagementRoutes } from "./engagement-routes.ts";
 import {
   field,
@@ -31,6 +32,7 @@ import { timelineAnswer, tweetAnswer, tweetsAnswer, userAnswer, usersAnswer } fr
 import { extrasOf, presentTweet, TWEET_VIEW, type TweetView, tweetFields } from "./present/tweets.ts";
 import { PROFILE, presentUser, userExpansions, userFields } from "./present/users.ts";
 
+const WRITE_SCOPES = [...READ_SCOPES, "tweet.write"] as const;
 const ONE = shape({ id });
 const REPLY = part(shape({ in_reply_to_tweet_id: id }));
 const USER_VIEW = { "user.fields": userFields, "tweet.fields": tweetFields, expansions: userExpansions };
@@ -80,7 +82,7 @@ export const endpoints: Endpoint[] = [
   })),
 
   forViewer(
-    { method: "GET", path: "2/users/me", rate: "read", query: shape(USER_VIEW) },
+    { method: "GET", path: "2/users/me", rate: "read", scopes: READ_SCOPES, query: shape(USER_VIEW) },
     async ({ ctx, viewer: { userId }, query: { "user.fields": selected } }) => {
       const users = await ctx.call("user.get", { ids: [userId], with_metrics: selected.metrics });
       return userAnswer(users, "id", userId, selected);
@@ -100,25 +102,39 @@ export const endpoints: Endpoint[] = [
     },
     async ({ ctx, body }) => ({ data: presentUser(await ctx.call("user.update", body), PROFILE) }),
   ),
-  forViewer(
-    { method: "GET", path: "2/users/:id", rate: "read", params: ONE, query: shape(USER_VIEW) },
+  forReader(
+    {
+      method: "GET",
+      path: "2/users/:id",
+      rate: "read",
+      scopes: READ_SCOPES,
+      params: ONE,
+      query: shape(USER_VIEW),
+    },
     async ({ ctx, params, query: { "user.fields": selected } }) => {
       const users = await ctx.call("user.get", { ids: [params.id], with_metrics: selected.metrics });
       return userAnswer(users, "id", params.id, selected);
     },
   ),
-  forViewer(
-    { method: "GET", path: "2/users", rate: "read", query: shape({ ids, ...USER_VIEW }) },
+  forReader(
+    {
+      method: "GET",
+      path: "2/users",
+      rate: "read",
+      scopes: READ_SCOPES,
+      query: shape({ ids, ...USER_VIEW }),
+    },
     async ({ ctx, query: { ids: wanted, "user.fields": selected } }) => {
       const users = await ctx.call("user.get", { ids: wanted, with_metrics: selected.metrics });
       return usersAnswer(users, "ids", wanted, selected);
     },
   ),
-  forViewer(
+  forReader(
     {
       method: "GET",
       path: "2/users/by/username/:username",
       rate: "read",
+      scopes: READ_SCOPES,
       params: shape({ username }),
       query: shape(USER_VIEW),
     },
@@ -127,8 +143,14 @@ export const endpoints: Endpoint[] = [
       return userAnswer(await ctx.call("user.byUsername", query), "username", params.username, selected);
     },
   ),
-  forViewer(
-    { method: "GET", path: "2/users/by", rate: "read", query: shape({ usernames, ...USER_VIEW }) },
+  forReader(
+    {
+      method: "GET",
+      path: "2/users/by",
+      rate: "read",
+      scopes: READ_SCOPES,
+      query: shape({ usernames, ...USER_VIEW }),
+    },
     async ({ ctx, query: { usernames: wanted, "user.fields": selected } }) => {
       const users = await ctx.call("user.byUsername", { usernames: wanted, with_metrics: selected.metrics });
       return usersAnswer(users, "usernames", wanted, selected);
@@ -143,6 +165,7 @@ export const endpoints: Endpoint[] = [
       method: "POST",
       path: "2/tweets",
       rate: "compose",
+      scopes: WRITE_SCOPES,
       status: 201,
       body: shape({ text, reply: optional(REPLY), quote_tweet_id: optional(id) }),
       headers: { shape: shape({ "idempotency-key": idempotencyKey }), names: ["idempotency-key"] },
@@ -158,18 +181,31 @@ export const endpoints: Endpoint[] = [
     },
   ),
   forViewer(
-    { method: "DELETE", path: "2/tweets/:id", rate: "write", params: ONE },
+    { method: "DELETE", path: "2/tweets/:id", rate: "write", scopes: WRITE_SCOPES, params: ONE },
     async ({ ctx, params }) => ({
       data: await ctx.call("tweet.delete", { id: params.id }),
     }),
   ),
-  forViewer(
-    { method: "GET", path: "2/tweets/:id", rate: "read", params: ONE, query: shape(TWEET_VIEW) },
+  forReader(
+    {
+      method: "GET",
+      path: "2/tweets/:id",
+      rate: "read",
+      scopes: READ_SCOPES,
+      params: ONE,
+      query: shape(TWEET_VIEW),
+    },
     async ({ ctx, params, query }) =>
       tweetAnswer(await ctx.call("tweet.get", { ids: [params.id], ...extrasOf(query) }), params.id, query),
   ),
-  forViewer(
-    { method: "GET", path: "2/tweets", rate: "read", query: shape({ ids, ...TWEET_VIEW }) },
+  forReader(
+    {
+      method: "GET",
+      path: "2/tweets",
+      rate: "read",
+      scopes: READ_SCOPES,
+      query: shape({ ids, ...TWEET_VIEW }),
+    },
     async ({ ctx, query }) =>
       tweetsAnswer(await ctx.call("tweet.get", { ids: query.ids, ...extrasOf(query) }), query.ids, query),
   ),
@@ -179,6 +215,7 @@ export const endpoints: Endpoint[] = [
       method: "GET",
       path: "2/users/:id/timelines/reverse_chronological",
       rate: "read",
+      scopes: READ_SCOPES,
       params: ONE,
       query: timeline(limits.timelinePage),
     },
@@ -187,22 +224,24 @@ export const endpoints: Endpoint[] = [
       return timelineAnswer(await ctx.call("timeline.home", timelineQuery(params.id, query)), query);
     },
   ),
-  forViewer(
+  forReader(
     {
       method: "GET",
       path: "2/users/:id/mentions",
       rate: "read",
+      scopes: READ_SCOPES,
       params: ONE,
       query: timeline(limits.userTimelinePage),
     },
     async ({ ctx, params, query }) =>
       timelineAnswer(await ctx.call("timeline.mentions", timelineQuery(params.id, query)), query),
   ),
-  forViewer(
+  forReader(
     {
       method: "GET",
       path: "2/users/:id/tweets",
       rate: "read",
+      scopes: READ_SCOPES,
       params: ONE,
       query: timeline(limits.userTimelinePage),
     },

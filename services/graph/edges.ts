@@ -77,9 +77,9 @@ export class Edges {
     return { muting: false };
   }
 
-  async list(viewer: Viewer, params: ParamsOf<"graph.list">): Promise<ResultOf<"graph.list">> {
+  async list(viewer: Viewer | undefined, params: ParamsOf<"graph.list">): Promise<ResultOf<"graph.list">> {
     const { user_id, kind, direction, limit, cursor, with_metrics } = params;
-    if (kind !== "follow" && (user_id !== viewer.userId || direction === "in")) {
+    if (kind !== "follow" && (user_id !== viewer?.userId || direction === "in")) {
       throw new RoostError("FORBIDDEN", `The list of ${kind}s is its owner's only.`, {
         errors: [{ message: "must be the signed-in user's id", parameters: { id: [user_id] } }],
       });

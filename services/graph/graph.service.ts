@@ -4,7 +4,7 @@ import { CounterFold } from "../../mixins/counters.ts";
 import { OutboxDrain } from "../../mixins/outbox.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
 import { RELATION_KINDS } from "../contracts/actions.ts";
-import { requireViewer } from "../contracts/context.ts";
+import { requireReader, requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
 import { cursor, id, optional, tweetList } from "../contracts/validators.ts";
 import { UserReader } from "../user/user-reader.ts";
@@ -58,6 +58,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
       },
       list: {
         readOnly: true,
+        auth: "reader",
         params: {
           user_id: id,
           kind: { type: "enum", values: [...RELATION_KINDS] },
@@ -66,7 +67,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
           cursor,
           with_metrics: optional("boolean"),
         },
-        handler: (ctx) => edges.list(requireViewer(ctx), ctx.params),
+        handler: (ctx) => edges.list(requireReader(ctx), ctx.params),
       },
       like: { params: tweet, handler: (ctx) => engagements.like(requireViewer(ctx), ctx.params.tweet_id) },
       unlike: {
@@ -83,6 +84,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
       },
       engaged: {
         readOnly: true,
+        auth: "reader",
         params: {
           tweet_id: id,
           kind: { type: "enum", values: ["like", "retweet"] },

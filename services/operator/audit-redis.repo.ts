@@ -1,5 +1,6 @@
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
+import type { SessionRow } from "../user/session.repo.ts";
 
 /** The relations of some users. */
 export interface RelationsRow {
@@ -56,30 +57,25 @@ export async function tweetIdsAbove(
   return new Map(rows.map(({ author, ids }) => [author, ids.split(" ")]));
 }
 
-/** The sessions that stand behind some access tokens now: user, session id and expiry (ms since 1970). */
+/** The sessions that stand behind some access tokens now. */
 export async function sessionsBehind(
   db: ShardDb,
   tokens: { bucket: number; hash: string }[],
-): Promise<{ hash: string; userId: Id; sessionId: string; expiresAt: number }[]> {
+): Promise<SessionRow[]> {
   const groups = Map.groupBy(tokens, ({ bucket }) => db.shardOf({ bucket }));
   const parts = await Promise.all(
     Array.from(groups, ([shard, group]) =>
       db.readShard(
         shard,
-        sql<{ hash: Buffer; user_id: Id; id: string; expires: Date }>`
-          SELECT access_hash AS hash, user_id, id, access_expires AS expires FROM sessions
+        sql<SessionRow>`
+          SELECT id, user_id, client_id, scopes, access_hash, access_expires FROM sessions
           WHERE (bucket, access_hash) IN (
             SELECT * FROM unnest(${group.map(({ bucket }) => bucket)}::smallint[],
                                  ${group.map(({ hash }) => Buffer.from(hash, "base64url"))}::bytea[]))`,
       ),
     ),
   );
-  return parts.flat().map(({ hash, user_id, id, expires }) => ({
-    hash: hash.toString("base64url"),
-    userId: user_id,
-    sessionId: id,
-    expiresAt: expires.getTime(),
-  }));
+  return parts.flat();
 }
 
 /** The jobs that are being worked on, or will be within a minute. */

@@ -1,10 +1,11 @@
 import { limits } from "../../config/limits.ts";
-import { bucketOf, isId, newestFirst } from "../../mixins/shard-db/ids.ts";
+import { isId, newestFirst } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
 import { toTweet, tweetsByIds } from "../tweet/tweet.repo.ts";
 import { ALIVE, DELETED } from "../tweet/tweet-cache.ts";
-import { decodeSession, encodeSession } from "../user/tokens.ts";
+import { tokenSession } from "../user/session.repo.ts";
+import { bucketOfSession, decodeSession, encodeSession } from "../user/tokens.ts";
 import { UserRepo } from "../user/user.repo.ts";
 import { publicUser } from "../user/user-reader.ts";
 import type { Entry, Expected } from "./audit-entries.ts";
@@ -113,11 +114,14 @@ async function users(db: ShardDb, entries: Entry[]): Promise<Found> {
 async function sessions(db: ShardDb, entries: Entry[]): Promise<Found> {
   const known = entries.flatMap((entry) => {
     const session = entry.name === "session" ? decodeSession(entry.payload) : undefined;
-    return session ? { key: entry.key, hash: entry.owner, bucket: bucketOf(session.userId) } : [];
+    return session ? { key: entry.key, hash: entry.owner, bucket: bucketOfSession(session) } : [];
   });
   const rows = await sessionsBehind(db, known);
   const byHash = new Map(
-    rows.map(({ hash, expiresAt, ...viewer }) => [hash, encodeSession(viewer, expiresAt)]),
+    rows.map((row) => [
+      row.access_hash.toString("base64url"),
+      encodeSession(tokenSession(row), row.access_expires.getTime()),
+    ]),
   );
   return known.map(({ key, hash }) => [key, { payload: byHash.get(hash) }]);
 }

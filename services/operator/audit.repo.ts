@@ -144,6 +144,8 @@ export async function misplacedRows({ shard, query }: Snapshot): Promise<Placeme
       SELECT 'users' AS "table", bucket_of(id) AS bucket FROM users
       UNION ALL SELECT 'credentials', bucket_of(user_id) FROM credentials
       UNION ALL SELECT 'sessions', bucket FROM sessions
+      UNION ALL SELECT 'apps', bucket FROM apps
+      UNION ALL SELECT 'authorization_codes', bucket FROM authorization_codes
       UNION ALL SELECT 'tweets', bucket_of(id) FROM tweets
       UNION ALL SELECT 'idempotency_keys', bucket_of(user_id) FROM idempotency_keys
       UNION ALL SELECT 'pull_authors', bucket_of(author_id) FROM pull_authors

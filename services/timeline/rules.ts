@@ -43,7 +43,7 @@ export function belongsOnPage(tweet: Tweet, known: Known): boolean {
 }
 
 /** Whether a tweet shows among mentions: it exists, and its author is not hidden from the viewer. Pure. */
-export function belongsInMentions(viewer: Id, tweet: Tweet, known: Known): boolean {
+export function belongsInMentions(viewer: Id | undefined, tweet: Tweet, known: Known): boolean {
   const hidden = tweet.author_id !== viewer && isHidden(known.standings.get(tweet.author_id));
   return existsIn(known.alive, tweet) && !hidden;
 }

@@ -4,7 +4,7 @@ import { Periodic } from "../../mixins/periodic.ts";
 import { RedisStore } from "../../mixins/redis/index.ts";
 import { resourcesOf, storeOptions } from "../../mixins/resources.ts";
 import { EXCLUDABLE } from "../contracts/actions.ts";
-import { requireSelf, requireViewer } from "../contracts/context.ts";
+import { requireReader, requireSelf } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
 import { id, optionalId, optionalTime, tweetList } from "../contracts/validators.ts";
 import { authorsByMode } from "./fanout.repo.ts";
@@ -68,12 +68,14 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
       mentions: {
         params: query,
         readOnly: true,
-        handler: (ctx) => timelines.mentions(requireViewer(ctx).userId, ctx.params),
+        auth: "reader",
+        handler: (ctx) => timelines.mentions(requireReader(ctx)?.userId, ctx.params),
       },
       user: {
         params: query,
         readOnly: true,
-        handler: (ctx) => timelines.author(requireViewer(ctx).userId, ctx.params),
+        auth: "reader",
+        handler: (ctx) => timelines.author(requireReader(ctx)?.userId, ctx.params),
       },
     }),
     events: outbox.events,

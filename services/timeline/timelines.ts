@@ -21,6 +21,7 @@ import {
   belongsOnPage,
   isExcluded,
   type Known,
+  type Standing,
 } from "./rules.ts";
 import { mentionsOf, type Relations, relationsOf, standingsIn, tweetsOf } from "./timeline.repo.ts";
 
@@ -76,10 +77,10 @@ export class Timelines {
     );
   }
 
-  /** An author's tweets. Throws 404 where there is no such user, 403 across a block. */
-  async author(viewer: Id, query: TimelineQuery): Promise<TimelinePage> {
+  /** An author's tweets; without a viewer, as nobody in particular sees them. Throws 404 where there is no such user, 403 across a block. */
+  async author(viewer: Id | undefined, query: TimelineQuery): Promise<TimelinePage> {
     const author = query.user_id;
-    await this.#requireReadable(viewer, author);
+    if (viewer) await this.#requireReadable(viewer, author);
     const skeleton: Skeleton = {
       windows: (cache, slice) => cache.authorWindows([author], slice),
       authors: () => [author],
@@ -93,9 +94,8 @@ export class Timelines {
   }
 
   /** The tweets that mention a user, without those of authors hidden from the viewer. Throws 404 where there is no such user. */
-  async mentions(viewer: Id, query: TimelineQuery): Promise<TimelinePage> {
-    const relations = await relationsOf(this.#db, viewer);
-    const standings = standingsIn(relations);
+  async mentions(viewer: Id | undefined, query: TimelineQuery): Promise<TimelinePage> {
+    const standings = standingsIn(await this.#relations(viewer));
     const find: Find = (ask, rule) =>
       pageFromRows(
         (rest) => mentionsOf(this.#db, query.user_id, rest),
@@ -132,7 +132,7 @@ export class Timelines {
   }
 
   /** Through Redis as far as the lists reach, through Postgres beyond them and without Redis. */
-  async #find(viewer: Id, ask: Ask, skeleton: Skeleton, rule: Rule): Promise<Tweet[]> {
+  async #find(viewer: Id | undefined, ask: Ask, skeleton: Skeleton, rule: Rule): Promise<Tweet[]> {
     const fromPostgres = (rest: Ask) =>
       this.#cold.run(() => this.#findInPostgres(viewer, rest, skeleton, rule));
     const cache = this.#cache?.readable ? this.#cache : undefined;
@@ -157,22 +157,22 @@ export class Timelines {
   }
 
   /** Hydration and rules, from Redis. */
-  async #show(cache: HomeCache, viewer: Id, ids: Id[], rule: Rule): Promise<Tweet[]> {
+  async #show(cache: HomeCache, viewer: Id | undefined, ids: Id[], rule: Rule): Promise<Tweet[]> {
     const bodies = await this.#tweets.bodies(ids);
     const tweets = ids.flatMap((id) => bodies.get(id) ?? []);
     const authors = authorsNamedBy(tweets);
-    authors.delete(viewer);
+    if (viewer) authors.delete(viewer);
     const [alive, standings] = await Promise.all([
       this.#tweets.alive(idsAndOriginals(tweets)),
-      cache.standing(viewer, [...authors]),
+      viewer ? cache.standing(viewer, [...authors]) : new Map<Id, Standing>(),
     ]);
     if (!standings) throw new RedisDown("the viewer's relations could not be had in time");
     return tweets.filter((tweet) => rule(tweet, { alive, standings }));
   }
 
   /** The timeline straight from the truth: what Redis would be filled from. */
-  async #findInPostgres(viewer: Id, ask: Ask, skeleton: Skeleton, rule: Rule): Promise<Tweet[]> {
-    const relations = await relationsOf(this.#db, viewer);
+  async #findInPostgres(viewer: Id | undefined, ask: Ask, skeleton: Skeleton, rule: Rule): Promise<Tweet[]> {
+    const relations = await this.#relations(viewer);
     const standings = standingsIn(relations);
     const authors = skeleton.authors(relations);
     return pageFromRows(
@@ -184,6 +184,11 @@ export class Timelines {
         return tweets.filter((tweet) => rule(tweet, { alive, standings }));
       },
     );
+  }
+
+  /** Nobody in particular has no relations. */
+  async #relations(viewer: Id | undefined): Promise<Relations> {
+    return viewer ? relationsOf(this.#db, viewer) : { following: [], blocked: [], muted: [] };
   }
 
   async #ofSomebody(user: Id, page: TimelinePage): Promise<TimelinePage> {

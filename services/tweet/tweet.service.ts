@@ -45,11 +45,13 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
       unretweet: { params: { tweet_id: id }, handler: (ctx) => tweets.unretweet(ctx) },
       get: {
         readOnly: true,
+        auth: "reader",
         params: { ids: idList(limits.lookup), ...tweetExtras },
         handler: (ctx) => tweets.get(ctx.params),
       },
       about: {
         readOnly: true,
+        auth: "reader",
         params: { tweet_id: id, kind: { type: "enum", values: ["reply", "quote", "retweet"] }, ...tweetList },
         handler: (ctx) => lists.about(ctx.params),
       },

@@ -1,12 +1,25 @@
 import { type ShardDb, sql, type Tx } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id, TokenSession } from "../contracts/actions.ts";
+import { isScope } from "../contracts/scopes.ts";
 import type { TokenRef } from "./tokens.ts";
 
 export interface SessionRow {
   id: string;
-  user_id: Id;
+  user_id: Id | null;
+  client_id: string | null;
+  scopes: string[] | null;
   access_hash: Buffer;
   access_expires: Date;
+}
+
+/** What the access token of a stored session stands for. */
+export function tokenSession({ id, user_id, client_id, scopes }: SessionRow): TokenSession {
+  return {
+    sessionId: id,
+    ...(user_id ? { userId: user_id } : {}),
+    ...(client_id ? { clientId: client_id } : {}),
+    ...(scopes ? { scopes: scopes.filter(isScope) } : {}),
+  };
 }
 
 /** A pair of tokens, as hashes, and how long each lives from now. */
@@ -42,7 +55,7 @@ export class SessionRepo {
     const [row] = await this.#db.read(
       { bucket },
       sql<SessionRow>`
-        SELECT id, user_id, access_hash, access_expires FROM sessions
+        SELECT id, user_id, client_id, scopes, access_hash, access_expires FROM sessions
         WHERE bucket = ${bucket} AND access_hash = ${bytes(hash)} AND access_expires > now()`,
     );
     return row;
@@ -51,14 +64,14 @@ export class SessionRepo {
   /** Locks the session of a refresh token that has not expired. */
   async lockByRefresh(tx: Tx, { bucket, hash }: TokenRef): Promise<SessionRow | undefined> {
     const [row] = await tx.query(sql<SessionRow>`
-      SELECT id, user_id, access_hash, access_expires FROM sessions
+      SELECT id, user_id, client_id, scopes, access_hash, access_expires FROM sessions
       WHERE bucket = ${bucket} AND refresh_hash = ${bytes(hash)} AND refresh_expires > now() FOR UPDATE`);
     return row;
   }
 
   async lockById(tx: Tx, bucket: number, id: string): Promise<SessionRow | undefined> {
     const [row] = await tx.query(sql<SessionRow>`
-      SELECT id, user_id, access_hash, access_expires FROM sessions
+      SELECT id, user_id, client_id, scopes, access_hash, access_expires FROM sessions
       WHERE bucket = ${bucket} AND id = ${id} FOR UPDATE`);
     return row;
   }

@@ -3,8 +3,8 @@ import { ignoreDown, put, readThrough } from "../../mixins/redis/leased.ts";
 import type { Resources } from "../../mixins/resources.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import type { Tx } from "../../mixins/shard-db/index.ts";
-import type { Id, Viewer } from "../contracts/actions.ts";
-import { SessionRepo, type TokenPair } from "./session.repo.ts";
+import type { Id, TokenSession, Viewer } from "../contracts/actions.ts";
+import { SessionRepo, type TokenPair, tokenSession } from "./session.repo.ts";
 import { decodeSession, encodeSession, makeToken, parseToken, REVOKED, type TokenRef } from "./tokens.ts";
 
 /** How long a revoked session is hidden in Redis: longer than the transaction that deletes it can take. */
@@ -40,7 +40,7 @@ export class Sessions {
   }
 
   /** The session of an access token; null where it is malformed (nothing is asked then), unknown or expired. */
-  async authenticate(token: string): Promise<(Viewer & { expiresAt: number }) | null> {
+  async authenticate(token: string): Promise<(TokenSession & { expiresAt: number }) | null> {
     const ref = parseToken("access", token);
     if (!ref) return null;
     const found = await readThrough(this.#redis, [ref.hash], {
@@ -49,8 +49,7 @@ export class Sessions {
       load: async () => {
         const row = await this.#repo.byAccess(ref);
         if (!row) return new Map();
-        const viewer = { userId: row.user_id, sessionId: row.id };
-        return new Map([[ref.hash, encodeSession(viewer, row.access_expires.getTime())]]);
+        return new Map([[ref.hash, encodeSession(tokenSession(row), row.access_expires.getTime())]]);
       },
     });
     return decodeSession(found.get(ref.hash) ?? "") ?? null;
@@ -66,7 +65,7 @@ export class Sessions {
     const { issued, pair } = issue(ref.bucket);
     return this.#revoking(ref.bucket, async (tx, hide) => {
       const session = await this.#repo.lockByRefresh(tx, ref);
-      if (!session) return undefined;
+      if (!session?.user_id) return undefined;
       await hide(session.access_hash);
       await this.#repo.replaceTokens(tx, session.id, pair);
       return { userId: session.user_id, issued };

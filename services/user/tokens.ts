@@ -1,6 +1,8 @@
 import { hash, randomBytes } from "node:crypto";
 import { BUCKETS } from "../../config/topology.ts";
-import type { Viewer } from "../contracts/actions.ts";
+import { bucketOf } from "../../mixins/shard-db/ids.ts";
+import type { TokenSession } from "../contracts/actions.ts";
+import { isScope } from "../contracts/scopes.ts";
 
 /**
  * Tokens are opaque: `ra_<bucket>_<secret>` (access) or `rr_…` (refresh), the bucket as three hexadecimal digits, the
@@ -31,22 +33,55 @@ export function parseToken(kind: TokenKind, token: string): TokenRef | undefined
   return { bucket, hash: hash("sha256", token, "base64url") };
 }
 
-/** A session as Redis holds it: user id (19 digits), session id (a UUID), expiry in ms since 1970. */
-export function encodeSession({ userId, sessionId }: Viewer, expiresAt: number): string {
-  return `${userId}${sessionId}${expiresAt}`;
-}
-
 /** Stands in Redis for a session that is being revoked. */
 export const REVOKED = "-";
 
-const SESSION = /^(\d{19})([0-9a-f-]{36})(\d{13})$/;
+/** In the place of the user, where an app asks for nobody but itself. */
+const NOBODY = "0".repeat(19);
+
+/**
+ * A session as Redis holds it: user id (19 digits), session id (a UUID), expiry in ms since 1970; of an app's session also
+ * its client id ("-" for none) and its scopes. The admission script reads user and client.
+ */
+export function encodeSession(session: TokenSession, expiresAt: number): string {
+  const { userId = NOBODY, sessionId, clientId, scopes } = session;
+  const granted = clientId || scopes ? ` ${clientId ?? "-"} ${scopes?.join(",") ?? ""}` : "";
+  return `${userId}${sessionId}${expiresAt}${granted}`;
+}
+
+const SESSION = /^(\d{19})([0-9a-f-]{36})(\d{13})(?: (\S+) (\S*))?$/;
 
 /** The session in a Redis entry; undefined where it was revoked or has expired. */
 export function decodeSession(
   payload: string,
   now = Date.now(),
-): (Viewer & { expiresAt: number }) | undefined {
-  const [, userId = "", sessionId = "", expires] = SESSION.exec(payload) ?? [];
+): (TokenSession & { expiresAt: number }) | undefined {
+  const [, userId = "", sessionId = "", expires, clientId, granted] = SESSION.exec(payload) ?? [];
   const expiresAt = Number(expires);
-  return expiresAt > now ? { userId, sessionId, expiresAt } : undefined;
+  if (!(expiresAt > now)) return undefined;
+  return {
+    ...(userId === NOBODY ? {} : { userId }),
+    sessionId,
+    ...(clientId && clientId !== "-" ? { clientId } : {}),
+    ...(granted === undefined ? {} : { scopes: granted.split(",").filter(isScope) }),
+    expiresAt,
+  };
+}
+
+/** The bucket that a session is stored in: its user's, or its app's. */
+export function bucketOfSession({ userId, clientId = "" }: TokenSession): number {
+  return userId ? bucketOf(userId) : (bucketOfClient(clientId) ?? 0);
+}
+
+const CLIENT = /^rc_([0-9a-f]{3})_[A-Za-z0-9_-]{22}$/;
+
+/** The bucket in a client id; undefined where it cannot be one. */
+export function bucketOfClient(clientId: string): number | undefined {
+  const bucket = Number.parseInt(CLIENT.exec(clientId)?.[1] ?? "", 16);
+  return bucket < BUCKETS ? bucket : undefined;
+}
+
+/** A new client id of a bucket. */
+export function makeClientId(bucket: number): string {
+  return `rc_${bucket.toString(16).padStart(3, "0")}_${randomBytes(16).toString("base64url")}`;
 }

@@ -37,6 +37,15 @@ describe("session entries", () => {
     expect(decodeSession(encodeSession(viewer, now + 1), now)).toEqual({ ...viewer, expiresAt: now + 1 });
   });
 
+  it.each([
+    { ...viewer, clientId: "rc_000_AAAAAAAAAAAAAAAAAAAAAA", scopes: ["tweet.read", "users.read"] as const },
+    { ...viewer, scopes: [] },
+    { sessionId: viewer.sessionId, clientId: "rc_3ff_AAAAAAAAAAAAAAAAAAAAAA", scopes: [] },
+  ])("carry an app and what it was granted: %j", (session) => {
+    const stored = encodeSession({ ...session, scopes: [...session.scopes] }, now + 1);
+    expect(decodeSession(stored, now)).toEqual({ ...session, expiresAt: now + 1 });
+  });
+
   it("begin with the user's 19 digits, which the admission script reads", () => {
     expect(encodeSession(viewer, now).slice(0, 19)).toBe(viewer.userId);
   });
