@@ -6,7 +6,7 @@ import { RedisDown, RedisStore } from "../../mixins/redis/index.ts";
 import { buildWindow, readWindows, WHOLE } from "../../mixins/redis/windowed-list.ts";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
-import { authorNow, enqueueModeJob, pinMode } from "../../services/timeline/fanout.repo.ts";
+import { authorNow, changeMode, enqueueModeJob, pinMode } from "../../services/timeline/fanout.repo.ts";
 import { Fanout } from "../../services/timeline/fanout.ts";
 import type { Wanted } from "../../services/timeline/fanout-policy.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
@@ -187,6 +187,23 @@ describe("an author who switches between push and pull", () => {
     await slow.close();
   });
 
+  it("is moved by nobody who saw an earlier stay in the same mode", async () => {
+    const [author] = (await roost.people(1)) as [Person];
+    const { db } = roost.resources;
+    await db.write(
+      { id: author.id },
+      sql`INSERT INTO pull_authors (author_id, state) VALUES (${author.id}, 'leaving')`,
+    );
+    const seen = await authorNow(db, author.id);
+    await changeMode(db, author.id, seen, "entering");
+    await changeMode(db, author.id, await authorNow(db, author.id), "leaving");
+    for (const next of ["push", "entering"] as const) await changeMode(db, author.id, seen, next);
+    const now = await authorNow(db, author.id);
+    expect(now.mode).toBe("leaving");
+    await changeMode(db, author.id, now, "push");
+    expect(await modeOf(author)).toBe("push");
+  });
+
   it("does not count a tweet as delivered that a failover may lose", async () => {
     const [author] = (await roost.people(1)) as [Person];
     const id = await tweet(author);
@@ -195,6 +212,8 @@ describe("an author who switches between push and pull", () => {
     const deposed = await storeOf(async () => false);
     const fanout = fanoutWith({ pushes: deposed });
     await expect(fanout.tweet(job("tweet", { id }))).rejects.toThrow("no replica");
+    const laterPage = { ...job("tweet", { id }), cursor: { bucket: 0, src: author.id } };
+    await expect(fanout.tweet(laterPage)).rejects.toThrow("no replica");
     await roost.call("tweet.delete", { id }, author);
     await expect(fanout.tweet(job("tweet", { id }))).rejects.toThrow("no replica");
     await deposed.close();
