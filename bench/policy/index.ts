@@ -43,7 +43,7 @@ export interface PolicyOptions {
 /**
  * What a round of 5,000 operations costs where the cost decides who is pulled: ms of CPU of the services, Redis and
  * Postgres together. Six reads of home timelines come to a tweet; readers and authors are drawn by Zipf's law. Floor: the
- * cheapest of that, all push, all pull, and fixed thresholds of 10,000 and 1,000 followers. Each has a database, keys in
+ * cheapest of all push, all pull, and fixed thresholds of 10,000 and 1,000 followers. Each has a database, keys in
  * Redis and a process of its own; they take turns, after rounds that only warm up. `detail` has each of them, with what
  * the constants of the policy (limits.fanout.costs) let expect, and those constants as this run measured them.
  */
