@@ -17,7 +17,7 @@ export const catalogue = {
   UNPROCESSABLE: [422, "invalid-request", "Unprocessable Content"],
   TOO_MANY_REQUESTS: [429, "about:blank", "Too Many Requests"],
   INTERNAL: [500, "about:blank", "Internal Server Error"],
-  UNAVAILABLE: [503, "service-unavailable", "Service Unavailable"],
+  UNAVAILABLE: [503, "about:blank", "Service Unavailable"],
 } as const satisfies Record<string, readonly [status: number, type: string, title: string]>;
 
 export type ErrorCode = keyof typeof catalogue;

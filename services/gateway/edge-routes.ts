@@ -4,26 +4,32 @@ import { type Ctx, requireSelf } from "../contracts/context.ts";
 import { READ_SCOPES, type Scope } from "../contracts/scopes.ts";
 import { type Endpoint, forReader, forViewer } from "./endpoint.ts";
 import { id, pageSize, paginationToken, type Shape, shape } from "./fields.ts";
-import { type Answer, userPageAnswer } from "./present/answers.ts";
+import { userPageAnswer } from "./present/answers.ts";
+import { done, USER_PAGE_ANSWER } from "./present/objects.ts";
 import { tweetFields } from "./present/tweets.ts";
 import { userExpansions, userFields } from "./present/users.ts";
+import { boolean, object, type TypeOf } from "./schema.ts";
 
 /** What the API calls each kind of edge, and the actions that make and undo it. */
 const EDGES = [
-  { name: "following", make: "graph.follow", undo: "graph.unfollow", scope: "follows.write" },
-  { name: "blocking", make: "graph.block", undo: "graph.unblock", scope: "block.write" },
-  { name: "muting", make: "graph.mute", undo: "graph.unmute", scope: "mute.write" },
+  { name: "following", verb: "Follow", make: "graph.follow", undo: "graph.unfollow", scope: "follows.write" },
+  { name: "blocking", verb: "Block", make: "graph.block", undo: "graph.unblock", scope: "block.write" },
+  { name: "muting", verb: "Mute", make: "graph.mute", undo: "graph.unmute", scope: "mute.write" },
 ] as const;
 
 /** The lists that apps may read by themselves, and those that are their owner's only. */
-const PUBLIC_LISTS: { name: string; direction: EdgeDirection }[] = [
-  { name: "followers", direction: "in" },
-  { name: "following", direction: "out" },
+const PUBLIC_LISTS: { name: string; summary: string; direction: EdgeDirection }[] = [
+  { name: "followers", summary: "Who follows a user", direction: "in" },
+  { name: "following", summary: "Whom a user follows", direction: "out" },
 ];
-const OWN_LISTS: { name: string; kind: RelationKind; scope: Scope }[] = [
-  { name: "blocking", kind: "block", scope: "block.read" },
-  { name: "muting", kind: "mute", scope: "mute.read" },
+const OWN_LISTS: { name: string; summary: string; kind: RelationKind; scope: Scope }[] = [
+  { name: "blocking", summary: "Whom you block", kind: "block", scope: "block.read" },
+  { name: "muting", summary: "Whom you mute", kind: "mute", scope: "mute.read" },
 ];
+
+const RELATION = done(
+  object({}, { following: boolean(), pending_follow: boolean(), blocking: boolean(), muting: boolean() }),
+);
 
 const OWNER = shape({ id });
 const TARGET = shape({ target_user_id: id });
@@ -38,11 +44,14 @@ const LIST = shape({
 
 /** POST and DELETE for follow, block and mute; GET for the lists of them. */
 export const edgeRoutes: Endpoint[] = [
-  ...EDGES.flatMap(({ name, make, undo, scope }) => [
+  ...EDGES.flatMap(({ name, verb, make, undo, scope }) => [
     forViewer(
       {
         method: "POST",
         path: `2/users/:id/${name}`,
+        tag: "Relations",
+        summary: `${verb} a user`,
+        answer: RELATION,
         rate: "write",
         scopes: [...READ_SCOPES, scope],
         params: OWNER,
@@ -57,6 +66,9 @@ export const edgeRoutes: Endpoint[] = [
       {
         method: "DELETE",
         path: `2/users/:source_user_id/${name}/:target_user_id`,
+        tag: "Relations",
+        summary: `Un${verb.toLowerCase()} a user`,
+        answer: RELATION,
         rate: "write",
         scopes: [...READ_SCOPES, scope],
         params: PAIR,
@@ -67,11 +79,14 @@ export const edgeRoutes: Endpoint[] = [
       },
     ),
   ]),
-  ...PUBLIC_LISTS.map(({ name, direction }) =>
+  ...PUBLIC_LISTS.map(({ name, summary, direction }) =>
     forReader(
       {
         method: "GET",
         path: `2/users/:id/${name}`,
+        tag: "Relations",
+        summary,
+        answer: USER_PAGE_ANSWER,
         rate: "read",
         scopes: [...READ_SCOPES, "follows.read"],
         params: OWNER,
@@ -80,11 +95,14 @@ export const edgeRoutes: Endpoint[] = [
       ({ ctx, params, query }) => listOf(ctx, { user_id: params.id, kind: "follow", direction }, query),
     ),
   ),
-  ...OWN_LISTS.map(({ name, kind, scope }) =>
+  ...OWN_LISTS.map(({ name, summary, kind, scope }) =>
     forViewer(
       {
         method: "GET",
         path: `2/users/:id/${name}`,
+        tag: "Relations",
+        summary,
+        answer: USER_PAGE_ANSWER,
         rate: "read",
         scopes: [...READ_SCOPES, scope],
         params: OWNER,
@@ -99,7 +117,7 @@ async function listOf(
   ctx: Ctx,
   of: { user_id: Id; kind: RelationKind; direction: EdgeDirection },
   query: typeof LIST extends Shape<infer Q> ? Q : never,
-): Promise<Answer> {
+): Promise<TypeOf<typeof USER_PAGE_ANSWER>> {
   const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
   const wanted = { ...of, limit, cursor, with_metrics: selected.metrics };
   return userPageAnswer(await ctx.call("graph.list", wanted), selected);

@@ -7,9 +7,9 @@ import type { Admission } from "./auth.ts";
 import { readJsonObject } from "./body.ts";
 import { type Caller, callerOf, requireApp, requireUser } from "./caller.ts";
 import { type Shape, shape } from "./fields.ts";
-import type { Answer } from "./present/answers.ts";
 import { parseQuery } from "./query.ts";
 import { sendJson } from "./reply.ts";
+import type { JsonSchema, Schema } from "./schema.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
@@ -22,11 +22,21 @@ export interface Asked<P, Q, B, H> {
   headers: H;
 }
 
-/** What a route is, in one place. Without a shape, a path or query may have no parameters and a body is not read. */
-export interface EndpointSpec<P, Q, B, H> {
+/** The chapters of the reference. */
+export const TAGS = ["Session", "Users", "Tweets", "Timelines", "Engagement", "Relations"] as const;
+export type Tag = (typeof TAGS)[number];
+
+/**
+ * What a route is, in one place: what checks requests is also what the reference says of them. Without a shape, a path or
+ * query may have no parameters and a body is not read.
+ */
+export interface EndpointSpec<P, Q, B, H, A> {
   method: Method;
   /** Below "/"; `:name` is a parameter. */
   path: string;
+  tag: Tag;
+  /** A few words for the reference. */
+  summary: string;
   rate: RateClass;
   /** What an app must have been granted to call it for a user. Without it, apps may not: it takes a first-party session. */
   scopes?: readonly Scope[];
@@ -37,6 +47,23 @@ export interface EndpointSpec<P, Q, B, H> {
   headers?: { shape: Shape<H>; names: readonly string[] };
   /** 200 unless it says otherwise. */
   status?: number;
+  /** What comes with that status. */
+  answer: Schema<A>;
+}
+
+/** What the reference says of an endpoint. */
+export interface Documented {
+  tag: Tag;
+  summary: string;
+  access: Access;
+  scopes?: readonly Scope[];
+  params?: JsonSchema;
+  query?: JsonSchema;
+  headers?: JsonSchema;
+  /** By content type. */
+  body?: Record<string, JsonSchema>;
+  /** By status; JSON unless `type` says otherwise. */
+  answers: Record<number, { description: string; schema: JsonSchema; type?: string }>;
 }
 
 /** What the parts of a raw request are when they reach an endpoint. */
@@ -58,16 +85,15 @@ export interface Endpoint {
   method: Method;
   path: string;
   /** undefined: no part of the API. */
-  access?: Access;
-  scopes?: readonly Scope[];
+  documented?: Documented;
   /** Admits, checks, calls, presents and sends. Throws what `describe` understands. */
   serve(raw: RawRequest, admission: Admission): Promise<void>;
 }
 
 /** An endpoint for signed-in users; `handle` also gets the viewer, whom it has set in `ctx.meta`. */
-export function forViewer<P, Q, B, H>(
-  spec: EndpointSpec<P, Q, B, H>,
-  handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer }) => Promise<Answer>,
+export function forViewer<P, Q, B, H, A extends object>(
+  spec: EndpointSpec<P, Q, B, H, A>,
+  handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer }) => Promise<A>,
 ): Endpoint {
   return served(spec, "user", async (raw, admission) => {
     const { viewer } = requireUser(await identify(spec, raw, admission));
@@ -77,9 +103,9 @@ export function forViewer<P, Q, B, H>(
 }
 
 /** An endpoint that an app may also read by itself: then there is no viewer. */
-export function forReader<P, Q, B, H>(
-  spec: EndpointSpec<P, Q, B, H>,
-  handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer | undefined }) => Promise<Answer>,
+export function forReader<P, Q, B, H, A extends object>(
+  spec: EndpointSpec<P, Q, B, H, A>,
+  handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer | undefined }) => Promise<A>,
 ): Endpoint {
   return served(spec, "reader", async (raw, admission) => {
     const { viewer, app } = await identify(spec, raw, admission);
@@ -90,9 +116,9 @@ export function forReader<P, Q, B, H>(
 }
 
 /** An endpoint for apps by themselves only. */
-export function forApp<P, Q, B, H>(
-  spec: EndpointSpec<P, Q, B, H>,
-  handle: (asked: Asked<P, Q, B, H> & { app: App }) => Promise<Answer>,
+export function forApp<P, Q, B, H, A extends object>(
+  spec: EndpointSpec<P, Q, B, H, A>,
+  handle: (asked: Asked<P, Q, B, H> & { app: App }) => Promise<A>,
 ): Endpoint {
   return served(spec, "app", async (raw, admission) => {
     const { app } = requireApp(await identify(spec, raw, admission));
@@ -102,9 +128,9 @@ export function forApp<P, Q, B, H>(
 }
 
 /** An endpoint for anyone, limited by IP. */
-export function forAnyone<P, Q, B, H>(
-  spec: EndpointSpec<P, Q, B, H>,
-  handle: (asked: Asked<P, Q, B, H>) => Promise<object>,
+export function forAnyone<P, Q, B, H, A extends object>(
+  spec: EndpointSpec<P, Q, B, H, A>,
+  handle: (asked: Asked<P, Q, B, H>) => Promise<A>,
 ): Endpoint {
   return served(spec, "anyone", async (raw, admission) => {
     await admission.admitAnyone(raw.request, raw.response, spec.rate);
@@ -112,19 +138,33 @@ export function forAnyone<P, Q, B, H>(
   });
 }
 
-function served<P, Q, B, H>(
-  spec: EndpointSpec<P, Q, B, H>,
+function served<P, Q, B, H, A extends object>(
+  spec: EndpointSpec<P, Q, B, H, A>,
   access: Access,
-  answer: (raw: RawRequest, admission: Admission) => Promise<object>,
+  answer: (raw: RawRequest, admission: Admission) => Promise<A>,
 ): Endpoint {
   return {
     method: spec.method,
     path: spec.path,
-    access,
-    scopes: spec.scopes,
+    documented: documentedBy(spec, access),
     async serve(raw, admission) {
       sendJson(raw.response, spec.status ?? 200, await answer(raw, admission));
     },
+  };
+}
+
+function documentedBy<P, Q, B, H, A>(spec: EndpointSpec<P, Q, B, H, A>, access: Access): Documented {
+  const { tag, summary, scopes, params, query, headers, body, status = 200, answer } = spec;
+  return {
+    tag,
+    summary,
+    access,
+    scopes,
+    params: params?.schema,
+    query: query?.schema,
+    headers: headers?.shape.schema,
+    body: body && { "application/json": body.schema },
+    answers: { [status]: { description: "Done", schema: answer.json } },
   };
 }
 
@@ -138,8 +178,8 @@ async function identify(
 
 const NO_QUERY = shape({});
 
-async function check<P, Q, B, H>(
-  spec: EndpointSpec<P, Q, B, H>,
+async function check<P, Q, B, H, A extends object>(
+  spec: EndpointSpec<P, Q, B, H, A>,
   raw: RawRequest,
 ): Promise<Asked<P, Q, B, H>> {
   return {

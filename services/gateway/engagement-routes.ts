@@ -4,15 +4,25 @@ import { type Ctx, requireSelf } from "../contracts/context.ts";
 import { READ_SCOPES } from "../contracts/scopes.ts";
 import { type Endpoint, forReader, forViewer } from "./endpoint.ts";
 import { id, pageSize, paginationToken, type Shape, shape } from "./fields.ts";
-import { type Answer, timelineAnswer, userPageAnswer } from "./present/answers.ts";
+import { timelineAnswer, userPageAnswer } from "./present/answers.ts";
+import { done, TIMELINE_ANSWER, USER_PAGE_ANSWER } from "./present/objects.ts";
 import { extrasOf, TWEET_VIEW, tweetFields } from "./present/tweets.ts";
 import { userExpansions, userFields } from "./present/users.ts";
+import { boolean, object, string, type TypeOf } from "./schema.ts";
 
 /** What a user may do with a tweet, the actions that do and undo it, and what the path calls the tweet. */
 const ENGAGEMENTS = [
-  { name: "likes", make: "graph.like", undo: "graph.unlike", tweet: "tweet_id", scope: "like.write" },
+  {
+    name: "likes",
+    verb: "Like",
+    make: "graph.like",
+    undo: "graph.unlike",
+    tweet: "tweet_id",
+    scope: "like.write",
+  },
   {
     name: "bookmarks",
+    verb: "Bookmark",
     make: "graph.bookmark",
     undo: "graph.unbookmark",
     tweet: "tweet_id",
@@ -20,6 +30,7 @@ const ENGAGEMENTS = [
   },
   {
     name: "retweets",
+    verb: "Retweet",
     make: "tweet.retweet",
     undo: "tweet.unretweet",
     tweet: "source_tweet_id",
@@ -42,13 +53,20 @@ const USERS = shape({
   pagination_token: paginationToken,
 });
 
+const ENGAGEMENT = done(
+  object({}, { liked: boolean(), bookmarked: boolean(), retweeted: boolean(), id: string() }),
+);
+
 /** Likes, bookmarks and retweets, and the lists of what was engaged with, of who did it, and of what is about a tweet. */
 export const engagementRoutes: Endpoint[] = [
-  ...ENGAGEMENTS.flatMap(({ name, make, undo, tweet, scope }) => [
+  ...ENGAGEMENTS.flatMap(({ name, verb, make, undo, tweet, scope }) => [
     forViewer(
       {
         method: "POST",
         path: `2/users/:id/${name}`,
+        tag: "Engagement",
+        summary: `${verb} a tweet`,
+        answer: ENGAGEMENT,
         rate: "write",
         scopes: [...READ_SCOPES, scope],
         params: ONE,
@@ -63,6 +81,9 @@ export const engagementRoutes: Endpoint[] = [
       {
         method: "DELETE",
         path: `2/users/:id/${name}/:${tweet}`,
+        tag: "Engagement",
+        summary: `Undo: ${verb.toLowerCase()} a tweet`,
+        answer: ENGAGEMENT,
         rate: "write",
         scopes: [...READ_SCOPES, scope],
         params: shape<Record<string, string>>({ id, [tweet]: id }),
@@ -78,6 +99,9 @@ export const engagementRoutes: Endpoint[] = [
       {
         method: "GET",
         path: kind === "like" ? "2/users/:id/liked_tweets" : "2/users/:id/bookmarks",
+        tag: "Engagement",
+        summary: kind === "like" ? "The tweets that a user liked" : "Your own bookmarks",
+        answer: TIMELINE_ANSWER,
         rate: "read",
         scopes: [...READ_SCOPES, `${kind}.read`],
         params: ONE,
@@ -94,6 +118,9 @@ export const engagementRoutes: Endpoint[] = [
     {
       method: "GET",
       path: "2/tweets/:id/liking_users",
+      tag: "Engagement",
+      summary: "Who liked a tweet",
+      answer: USER_PAGE_ANSWER,
       rate: "read",
       scopes: [...READ_SCOPES, "like.read"],
       params: ONE,
@@ -105,6 +132,9 @@ export const engagementRoutes: Endpoint[] = [
     {
       method: "GET",
       path: "2/tweets/:id/retweeted_by",
+      tag: "Engagement",
+      summary: "Who retweeted a tweet",
+      answer: USER_PAGE_ANSWER,
       rate: "read",
       scopes: READ_SCOPES,
       params: ONE,
@@ -117,6 +147,9 @@ export const engagementRoutes: Endpoint[] = [
       {
         method: "GET",
         path: kind === "quote" ? "2/tweets/:id/quote_tweets" : "2/tweets/:id/retweets",
+        tag: "Engagement",
+        summary: kind === "quote" ? "The tweets that quote a tweet" : "The retweets of a tweet",
+        answer: TIMELINE_ANSWER,
         rate: "read",
         scopes: READ_SCOPES,
         params: ONE,
@@ -136,7 +169,7 @@ async function engaged(
   tweet_id: Id,
   kind: "like" | "retweet",
   query: typeof USERS extends Shape<infer Q> ? Q : never,
-): Promise<Answer> {
+): Promise<TypeOf<typeof USER_PAGE_ANSWER>> {
   const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
   const wanted = { tweet_id, kind, limit, cursor, with_metrics: selected.metrics };
   return userPageAnswer(await ctx.call("graph.engaged", wanted), selected);

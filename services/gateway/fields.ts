@@ -5,10 +5,13 @@ import type { Id } from "../contracts/actions.ts";
 import type { FieldError } from "../contracts/errors.ts";
 import { isTime } from "../contracts/validators.ts";
 import { fieldError, invalidRequest } from "./problem.ts";
+import type { JsonSchema } from "./schema.ts";
 
 /** The rule of one parameter, and the type it has once it has passed. */
 export interface Field<T> {
   readonly rule: ValidationRuleObject;
+  /** What a client sends, for the reference; a list stands for its items separated by commas. */
+  readonly schema: JsonSchema;
   /** Where the parameter is an object: what it may hold. */
   readonly part?: Shape<T>;
   /** Never set: carries the type. */
@@ -21,6 +24,8 @@ export interface Shape<T> {
   parse(raw: Record<string, unknown>): T;
   /** Checks and converts in place; what is wrong, under its name. */
   faults(raw: Record<string, unknown>): FieldError[];
+  /** What may be sent in this place: an object with a property for each parameter. */
+  readonly schema: JsonSchema & { properties: Record<string, JsonSchema> };
 }
 
 /** Reports at most this many faults of one place. */
@@ -65,11 +70,24 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
   };
   return {
     faults,
+    schema: schemaOf(entries),
     parse(raw) {
       const errors = faults(raw);
       if (errors.length > 0) throw invalidRequest(errors.slice(0, MAX_ERRORS));
       return raw as T; // every field of T has just passed the rule that carries its type
     },
+  };
+}
+
+function schemaOf(fields: [string, Field<unknown>][]): Shape<unknown>["schema"] {
+  const required = fields.flatMap(([name, { rule }]) =>
+    rule.optional === true || rule.default !== undefined ? [] : name,
+  );
+  return {
+    type: "object",
+    properties: Object.fromEntries(fields.map(([name, { schema }]) => [name, schema])),
+    ...(required.length > 0 ? { required } : {}),
+    additionalProperties: false,
   };
 }
 
@@ -95,14 +113,41 @@ function toFieldError(fault: ValidationError, raw: Record<string, unknown>): Fie
   );
 }
 
-/** A field with a rule of fastest-validator as it stands. */
-export function field<T>(rule: ValidationRuleObject): Field<T> {
-  return { rule };
+/** A field with a rule of fastest-validator as it stands; `more` says what the rule's own words do not. */
+export function field<T>(rule: ValidationRuleObject, more: JsonSchema = {}): Field<T> {
+  return { rule, schema: { ...schemaOfRule(rule), ...more } };
+}
+
+const JSON_TYPES = ["string", "number", "boolean"] as const;
+
+function schemaOfRule({
+  type,
+  nullable,
+  min,
+  max,
+  pattern,
+  integer,
+  values,
+}: ValidationRuleObject): JsonSchema {
+  const [least, most] = type === "string" ? ["minLength", "maxLength"] : ["minimum", "maximum"];
+  const json = type === "number" && integer ? "integer" : JSON_TYPES.find((known) => known === type);
+  return {
+    ...(json && { type: nullable ? [json, "null"] : json }),
+    ...(values && { enum: values }),
+    ...(min === undefined ? {} : { [least]: min }),
+    ...(max === undefined ? {} : { [most]: max }),
+    ...(pattern instanceof RegExp && { pattern: pattern.source }),
+  };
 }
 
 /** A field that is decoded from the text a client sent; `decode` answers undefined where that is not valid. */
-export function decoded<T>(message: string, decode: (raw: string) => T | undefined): Field<T> {
+export function decoded<T>(
+  message: string,
+  schema: JsonSchema,
+  decode: (raw: string) => T | undefined,
+): Field<T> {
   return {
+    schema,
     rule: {
       type: "custom",
       messages: { invalid: message },
@@ -117,22 +162,36 @@ export function decoded<T>(message: string, decode: (raw: string) => T | undefin
 
 /** A field that is an object of its own shape. */
 export function part<T extends object>(fields: Shape<T>): Field<T> {
-  return { rule: { type: "any" }, part: fields };
+  return { rule: { type: "any" }, part: fields, schema: fields.schema };
 }
 
 export function optional<T>(field: Field<T>): Field<T | undefined> {
   return { ...field, rule: { ...field.rule, optional: true } };
 }
 
-export function withDefault<T>({ rule }: Field<T>, value: T): Field<T> {
-  return { rule: { ...rule, default: value } };
+/** What the reference says of a field. */
+export function described<T>(field: Field<T>, description: string): Field<T> {
+  return { ...field, schema: { ...field.schema, description } };
 }
 
-export const id: Field<Id> = decoded("must be an id: 1 to 19 digits", (raw) => (isId(raw) ? raw : undefined));
+export function withDefault<T>({ rule, schema }: Field<T>, value: T): Field<T> {
+  return { rule: { ...rule, default: value }, schema };
+}
+
+const ID = { type: "string", pattern: "^[0-9]{1,19}$", examples: ["2244994945"] } as const;
+export const id: Field<Id> = decoded("must be an id: 1 to 19 digits", ID, (raw) =>
+  isId(raw) ? raw : undefined,
+);
 
 /** One or more distinct values of an enumeration, separated by commas. */
 export function someOf<T extends string>(known: readonly T[]): Field<T[]> {
-  return decoded(`must be one or more of ${known.join(", ")}, separated by commas`, (raw) => {
+  const schema = {
+    type: "array",
+    items: { type: "string", enum: known },
+    minItems: 1,
+    uniqueItems: true,
+  } as const;
+  return decoded(`must be one or more of ${known.join(", ")}, separated by commas`, schema, (raw) => {
     const items = raw.split(",", known.length + 1);
     const found = known.filter((name) => items.includes(name));
     return found.length === items.length ? found : undefined;
@@ -140,8 +199,9 @@ export function someOf<T extends string>(known: readonly T[]): Field<T[]> {
 }
 
 /** 1–100 distinct values, separated by commas. */
-function list(what: string, isValid: (item: string) => boolean): Field<string[]> {
-  return decoded(`must be 1 to ${limits.lookup} distinct ${what}, separated by commas`, (raw) => {
+function list(what: string, items: JsonSchema, isValid: (item: string) => boolean): Field<string[]> {
+  const schema = { type: "array", items, minItems: 1, maxItems: limits.lookup, uniqueItems: true } as const;
+  return decoded(`must be 1 to ${limits.lookup} distinct ${what}, separated by commas`, schema, (raw) => {
     const items = raw.split(",", limits.lookup + 1);
     const right =
       items.length <= limits.lookup && items.every(isValid) && new Set(items).size === items.length;
@@ -149,10 +209,12 @@ function list(what: string, isValid: (item: string) => boolean): Field<string[]>
   });
 }
 
-const isUsername = (raw: string): boolean => /^[A-Za-z0-9_]{1,15}$/.test(raw);
-export const ids = list("ids", isId);
-export const usernames = list("usernames", isUsername);
-export const username: Field<string> = decoded("must be 1 to 15 of A-Z, a-z, 0-9 and _", (raw) =>
+const HANDLE = /^[A-Za-z0-9_]{1,15}$/;
+const NAME = { type: "string", pattern: HANDLE.source } as const;
+const isUsername = (raw: string): boolean => HANDLE.test(raw);
+export const ids = list("ids", ID, isId);
+export const usernames = list("usernames", NAME, isUsername);
+export const username: Field<string> = decoded("must be 1 to 15 of A-Z, a-z, 0-9 and _", NAME, (raw) =>
   isUsername(raw) ? raw : undefined,
 );
 
@@ -166,7 +228,8 @@ export function pageSize({
   max: number;
   default: number;
 }): Field<number> {
-  const size = decoded(`must be a whole number from ${min} to ${max}`, (raw) => {
+  const schema = { type: "integer", minimum: min, maximum: max, default: usual } as const;
+  const size = decoded(`must be a whole number from ${min} to ${max}`, schema, (raw) => {
     const value = /^[1-9][0-9]{0,3}$/.test(raw) ? Number(raw) : 0;
     return value >= min && value <= max ? value : undefined;
   });
@@ -174,23 +237,37 @@ export function pageSize({
 }
 
 /** A time in UTC, as the X API writes it. */
-export const time: Field<string> = decoded("must be a UTC time: YYYY-MM-DDTHH:mm:ssZ", (raw) =>
-  isTime(raw) ? raw : undefined,
+export const time: Field<string> = decoded(
+  "must be a UTC time: YYYY-MM-DDTHH:mm:ssZ",
+  { type: "string", format: "date-time", examples: ["2026-01-31T12:00:00Z"] },
+  (raw) => (isTime(raw) ? raw : undefined),
 );
 
+/** Text that a pattern decides about. */
+function matching(pattern: RegExp, message: string, description: string): Field<string> {
+  const schema = { type: "string", pattern: pattern.source, description } as const;
+  return decoded(message, schema, (raw) => (pattern.test(raw) ? raw : undefined));
+}
+
 export const paginationToken = optional(
-  decoded("must be a token of an earlier page", (raw) =>
-    /^[A-Za-z0-9_.~:=-]{1,512}$/.test(raw) ? raw : undefined,
+  matching(
+    /^[A-Za-z0-9_.~:=-]{1,512}$/,
+    "must be a token of an earlier page",
+    "`next_token` or `previous_token` of an earlier page.",
   ),
 );
 
 export const idempotencyKey = optional(
-  decoded("must be 1 to 128 printable ASCII characters", (raw) =>
-    /^[\x20-\x7e]{1,128}$/.test(raw) ? raw : undefined,
+  matching(
+    /^[\x20-\x7e]{1,128}$/,
+    "must be 1 to 128 printable ASCII characters",
+    "The same key makes the same tweet once, however often the request is sent within 24 hours.",
   ),
 );
 
 /** Text that any part of the system can store: no NUL, no lone surrogate. */
-export const text: Field<string> = decoded("must be non-empty text in valid Unicode, without NUL", (raw) =>
-  raw !== "" && raw.isWellFormed() && !raw.includes("\0") ? raw : undefined,
+export const text: Field<string> = decoded(
+  "must be non-empty text in valid Unicode, without NUL",
+  { type: "string", minLength: 1 },
+  (raw) => (raw !== "" && raw.isWellFormed() && !raw.includes("\0") ? raw : undefined),
 );

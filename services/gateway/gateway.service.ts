@@ -4,6 +4,7 @@ import ApiGateway, { type ApiSettingsSchema } from "moleculer-web";
 import { resourcesOf } from "../../mixins/resources.ts";
 import type { Ctx } from "../contracts/context.ts";
 import { Admission } from "./auth.ts";
+import { docsEndpoints } from "./docs.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Health, healthEndpoints } from "./health.ts";
 import { HttpMetrics } from "./http-metrics.ts";
@@ -56,7 +57,11 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
     etag: false,
     logging: false,
   } as const;
-  const routes = [...healthEndpoints(new Health(broker, resources)), ...endpoints];
+  const routes = [
+    ...healthEndpoints(new Health(broker, resources)),
+    ...docsEndpoints(endpoints),
+    ...endpoints,
+  ];
   const router = new Router(routes.map((endpoint) => new Alias(endpoint, route)));
   const server = new HttpServer();
   const settings: ApiSettingsSchema = {

@@ -1,15 +1,10 @@
 import { catalogue, type ErrorCode, errorCode, type FieldError, RoostError } from "../contracts/errors.ts";
+import type { Problem as ProblemJson } from "./present/objects.ts";
 
 const TYPES = "https://api.twitter.com/2/problems/";
 
-/** An HTTP problem (RFC 9457) in the X API's form. */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  errors?: FieldError[];
-}
+/** The problem of a whole request. */
+export type Problem = ProblemJson & { status: number; detail: string };
 
 /** An error that only the gateway throws: with headers, or further members of its problem. */
 export class GatewayError extends RoostError {

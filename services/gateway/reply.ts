@@ -7,7 +7,19 @@ const SECURITY = {
   "x-content-type-options": "nosniff",
 } as const;
 
-/** Ends a response with JSON; `headers` come on top of those that every reply has. */
+/** Ends a response; `headers` come on top of those that every reply has. */
+export function send(
+  response: ServerResponse,
+  status: number,
+  body: string | Buffer,
+  headers: Record<string, string>,
+): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, { ...SECURITY, "content-length": Buffer.byteLength(body), ...headers });
+  response.end(body);
+}
+
+/** Ends a response with JSON. */
 export function sendJson(
   response: ServerResponse,
   status: number,
@@ -15,13 +27,5 @@ export function sendJson(
   headers: Record<string, string> = {},
   contentType = "application/json; charset=utf-8",
 ): void {
-  if (response.headersSent || response.destroyed) return;
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    ...SECURITY,
-    "content-type": contentType,
-    "content-length": Buffer.byteLength(text),
-    ...headers,
-  });
-  response.end(text);
+  send(response, status, JSON.stringify(body), { "content-type": contentType, ...headers });
 }

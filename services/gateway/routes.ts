@@ -29,8 +29,19 @@ import {
   usernames,
 } from "./fields.ts";
 import { timelineAnswer, tweetAnswer, tweetsAnswer, userAnswer, usersAnswer } from "./present/answers.ts";
+import {
+  done,
+  SESSION_ANSWER,
+  TIMELINE_ANSWER,
+  TWEET,
+  TWEET_ANSWER,
+  TWEETS_ANSWER,
+  USER_ANSWER,
+  USERS_ANSWER,
+} from "./present/objects.ts";
 import { extrasOf, presentTweet, TWEET_VIEW, type TweetView, tweetFields } from "./present/tweets.ts";
 import { PROFILE, presentUser, userExpansions, userFields } from "./present/users.ts";
+import { boolean, object, type TypeOf } from "./schema.ts";
 
 const WRITE_SCOPES = [...READ_SCOPES, "tweet.write"] as const;
 const ONE = shape({ id });
@@ -54,7 +65,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "POST",
       path: "auth/signup",
+      tag: "Session",
+      summary: "Sign up",
       rate: "signup",
+      answer: SESSION_ANSWER,
       status: 201,
       body: shape({
         username: field<string>(USERNAME),
@@ -68,21 +82,51 @@ export const endpoints: Endpoint[] = [
     {
       method: "POST",
       path: "auth/login",
+      tag: "Session",
+      summary: "Log in",
       rate: "login",
+      answer: SESSION_ANSWER,
       body: shape({ username, password: text }),
     },
     async ({ ctx, body }) => sessionAnswer(await ctx.call("user.login", body)),
   ),
   forAnyone(
-    { method: "POST", path: "auth/refresh", rate: "login", body: shape({ refresh_token: text }) },
+    {
+      method: "POST",
+      path: "auth/refresh",
+      tag: "Session",
+      summary: "Get new tokens for a refresh token",
+      rate: "login",
+      answer: SESSION_ANSWER,
+      body: shape({ refresh_token: text }),
+    },
     async ({ ctx, body }) => sessionAnswer(await ctx.call("user.refresh", body)),
   ),
-  forViewer({ method: "POST", path: "auth/logout", rate: "write" }, async ({ ctx }) => ({
-    data: await ctx.call("user.logout", {}),
-  })),
+  forViewer(
+    {
+      method: "POST",
+      path: "auth/logout",
+      tag: "Session",
+      summary: "End this session",
+      rate: "write",
+      answer: done(object({ revoked: boolean() })),
+    },
+    async ({ ctx }) => ({
+      data: await ctx.call("user.logout", {}),
+    }),
+  ),
 
   forViewer(
-    { method: "GET", path: "2/users/me", rate: "read", scopes: READ_SCOPES, query: shape(USER_VIEW) },
+    {
+      method: "GET",
+      path: "2/users/me",
+      tag: "Users",
+      summary: "The signed-in user",
+      rate: "read",
+      answer: USER_ANSWER,
+      scopes: READ_SCOPES,
+      query: shape(USER_VIEW),
+    },
     async ({ ctx, viewer: { userId }, query: { "user.fields": selected } }) => {
       const users = await ctx.call("user.get", { ids: [userId], with_metrics: selected.metrics });
       return userAnswer(users, "id", userId, selected);
@@ -92,7 +136,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "PUT",
       path: "2/users/me",
+      tag: "Users",
+      summary: "Change your own profile",
       rate: "write",
+      answer: USER_ANSWER,
       body: shape({
         name: optional(field<string>(NAME)),
         description: field<string | null | undefined>(DESCRIPTION),
@@ -106,7 +153,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/users/:id",
+      tag: "Users",
+      summary: "A user by id",
       rate: "read",
+      answer: USER_ANSWER,
       scopes: READ_SCOPES,
       params: ONE,
       query: shape(USER_VIEW),
@@ -120,7 +170,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/users",
+      tag: "Users",
+      summary: "Users by id",
       rate: "read",
+      answer: USERS_ANSWER,
       scopes: READ_SCOPES,
       query: shape({ ids, ...USER_VIEW }),
     },
@@ -133,7 +186,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/users/by/username/:username",
+      tag: "Users",
+      summary: "A user by username",
       rate: "read",
+      answer: USER_ANSWER,
       scopes: READ_SCOPES,
       params: shape({ username }),
       query: shape(USER_VIEW),
@@ -147,7 +203,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/users/by",
+      tag: "Users",
+      summary: "Users by username",
       rate: "read",
+      answer: USERS_ANSWER,
       scopes: READ_SCOPES,
       query: shape({ usernames, ...USER_VIEW }),
     },
@@ -164,7 +223,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "POST",
       path: "2/tweets",
+      tag: "Tweets",
+      summary: "Write a tweet, a reply or a quote",
       rate: "compose",
+      answer: done(TWEET),
       scopes: WRITE_SCOPES,
       status: 201,
       body: shape({ text, reply: optional(REPLY), quote_tweet_id: optional(id) }),
@@ -181,7 +243,16 @@ export const endpoints: Endpoint[] = [
     },
   ),
   forViewer(
-    { method: "DELETE", path: "2/tweets/:id", rate: "write", scopes: WRITE_SCOPES, params: ONE },
+    {
+      method: "DELETE",
+      path: "2/tweets/:id",
+      tag: "Tweets",
+      summary: "Delete a tweet of your own",
+      rate: "write",
+      answer: done(object({ deleted: boolean() })),
+      scopes: WRITE_SCOPES,
+      params: ONE,
+    },
     async ({ ctx, params }) => ({
       data: await ctx.call("tweet.delete", { id: params.id }),
     }),
@@ -190,7 +261,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/tweets/:id",
+      tag: "Tweets",
+      summary: "A tweet by id",
       rate: "read",
+      answer: TWEET_ANSWER,
       scopes: READ_SCOPES,
       params: ONE,
       query: shape(TWEET_VIEW),
@@ -202,7 +276,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/tweets",
+      tag: "Tweets",
+      summary: "Tweets by id",
       rate: "read",
+      answer: TWEETS_ANSWER,
       scopes: READ_SCOPES,
       query: shape({ ids, ...TWEET_VIEW }),
     },
@@ -214,7 +291,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/users/:id/timelines/reverse_chronological",
+      tag: "Timelines",
+      summary: "Your own home timeline",
       rate: "read",
+      answer: TIMELINE_ANSWER,
       scopes: READ_SCOPES,
       params: ONE,
       query: timeline(limits.timelinePage),
@@ -228,7 +308,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/users/:id/mentions",
+      tag: "Timelines",
+      summary: "The tweets that mention a user",
       rate: "read",
+      answer: TIMELINE_ANSWER,
       scopes: READ_SCOPES,
       params: ONE,
       query: timeline(limits.userTimelinePage),
@@ -240,7 +323,10 @@ export const endpoints: Endpoint[] = [
     {
       method: "GET",
       path: "2/users/:id/tweets",
+      tag: "Timelines",
+      summary: "A user's tweets",
       rate: "read",
+      answer: TIMELINE_ANSWER,
       scopes: READ_SCOPES,
       params: ONE,
       query: timeline(limits.userTimelinePage),
@@ -251,12 +337,12 @@ export const endpoints: Endpoint[] = [
 ];
 
 const NEW_TWEET: TweetView = {
-  "tweet.fields": { keys: ["id", "text"], metrics: false },
+  "tweet.fields": { keys: [], metrics: false },
   "user.fields": PROFILE,
   expansions: { authors: false },
 };
 
-function sessionAnswer({ user, ...tokens }: Session): object {
+function sessionAnswer({ user, ...tokens }: Session): TypeOf<typeof SESSION_ANSWER> {
   return { data: { id: user.id, name: user.name, username: user.username }, token_type: "bearer", ...tokens };
 }
 

@@ -5,6 +5,7 @@ import { sql } from "../../mixins/shard-db/index.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { eventually, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";
+import { expectDocumented } from "../support/x-api.ts";
 
 /** Whatever is sent: a 4xx problem that names the field, never a 500, and nothing is changed by it. */
 interface Hostile {
@@ -202,8 +203,10 @@ const table: Hostile[] = [
 async function send({ method, path, body, headers, token = "mine" }: Hostile) {
   const payload = typeof body === "function" ? body() : body;
   const bearer = token === "mine" ? me.token : token === "expired" ? expired : token;
-  const answer = await request(url + (typeof path === "function" ? path() : path), {
-    method: method ?? (payload === undefined ? "GET" : "POST"),
+  const verb = method ?? (payload === undefined ? "GET" : "POST");
+  const asked = typeof path === "function" ? path() : path;
+  const answer = await request(url + asked, {
+    method: verb,
     headers: {
       ...(token === "none" ? {} : { authorization: `Bearer ${bearer}` }),
       ...(payload === undefined ? {} : { "content-type": "application/json" }),
@@ -211,11 +214,11 @@ async function send({ method, path, body, headers, token = "mine" }: Hostile) {
     },
     body: typeof payload === "object" && !Buffer.isBuffer(payload) ? JSON.stringify(payload) : payload,
   });
-  return {
-    status: answer.statusCode,
-    type: answer.headers["content-type"],
-    problem: Object(await answer.body.json()),
-  };
+  const { statusCode: status, headers: answered } = answer;
+  const type = String(answered["content-type"]);
+  const problem = Object(await answer.body.json());
+  expectDocumented(verb, asked, { status, type, body: problem });
+  return { status, type, problem };
 }
 
 it(`covers more than 40 requests (${table.length})`, () => expect(table.length).toBeGreaterThan(40));

@@ -4,6 +4,7 @@ import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { eventually, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
+import { expectDocumented } from "../support/x-api.ts";
 
 const ALL = ["user", "graph", "tweet", "timeline", "gateway"] as const;
 const password = "correct horse";
@@ -35,8 +36,9 @@ class Api {
   }
 
   async send(path: string, { method, token, body, headers }: Sent = {}): Promise<Answer> {
+    const verb = method ?? (body === undefined ? "GET" : "POST");
     const answer = await request(this.url + path, {
-      method: method ?? (body === undefined ? "GET" : "POST"),
+      method: verb,
       headers: {
         ...(token ? { authorization: `Bearer ${token}` } : {}),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -46,7 +48,10 @@ class Api {
     });
     const text = await answer.body.text();
     const parsed: Record<string, unknown> = text === "" ? {} : JSON.parse(text);
-    return { status: answer.statusCode, headers: answer.headers, body: parsed };
+    const { statusCode: status, headers: answered } = answer;
+    const type = String(answered["content-type"]);
+    expectDocumented(verb, path, { status, type, body: parsed });
+    return { status, headers: answered, body: parsed };
   }
 
   async signUp(): Promise<Session & { data: { id: string } }> {

@@ -1,3 +1,5 @@
+import { expectDocumented } from "./x-api.ts";
+
 /** What an answer of the API may hold, as far as the tests look. */
 export interface Answer {
   status: number;
@@ -80,7 +82,7 @@ export class Client {
   }
 }
 
-/** Sends one request; the body as JSON, or as it is where it is a string. */
+/** Sends one request; the body as JSON, or as it is where it is a string. The answer must be as it is documented. */
 export async function send(
   url: string,
   method: string,
@@ -94,5 +96,8 @@ export async function send(
     body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === "" ? {} : JSON.parse(text) };
+  const { status, headers: answered } = response;
+  const json = text === "" ? {} : JSON.parse(text);
+  expectDocumented(method, path, { status, type: answered.get("content-type") ?? undefined, body: json });
+  return { status, headers: answered, body: json };
 }

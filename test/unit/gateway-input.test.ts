@@ -131,8 +131,8 @@ describe("shapes", () => {
       expansions: tweetExpansions,
     });
     expect(query.parse({})).toEqual({
-      "tweet.fields": { keys: ["id", "text"], metrics: false },
-      "user.fields": { keys: ["id", "name", "username"], metrics: false },
+      "tweet.fields": { keys: [], metrics: false },
+      "user.fields": { keys: [], metrics: false },
       expansions: { authors: false },
     });
     const seen = query.parse({
@@ -140,7 +140,7 @@ describe("shapes", () => {
       "user.fields": "public_metrics",
       expansions: "author_id,geo.place_id",
     });
-    expect(seen["tweet.fields"].keys).toEqual(["id", "text", "created_at"]);
+    expect(seen["tweet.fields"].keys).toEqual(["created_at"]);
     expect(seen["user.fields"].metrics).toBe(true);
     expect(seen.expansions.authors).toBe(true);
     expect(faults(() => query.parse({ "tweet.fields": "created_at,nope" }))).toEqual(["tweet.fields"]);

@@ -49,7 +49,8 @@ describeWithX("every endpoint that the X API has", () => {
       Object.entries(operations).map(([method, operation]) => [formOf(method, path), operation]),
     ),
   );
-  const known = endpoints.flatMap(({ method, path, access, scopes = [] }) => {
+  const known = endpoints.flatMap(({ method, path, documented }) => {
+    const { access, scopes = [] } = documented ?? {};
     const operation = byForm.get(formOf(method, `/${path}`));
     return operation ? [{ name: `${method} /${path}`, access, scopes, operation }] : [];
   });

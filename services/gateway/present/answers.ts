@@ -1,15 +1,18 @@
 import type { Id, PublicTweet, PublicUser, TimelinePage } from "../../contracts/actions.ts";
 import { notFound, notFoundProblem, type ResourceType } from "../problem.ts";
+import type { TypeOf } from "../schema.ts";
+import type {
+  TIMELINE_ANSWER,
+  TWEET_ANSWER,
+  TWEETS_ANSWER,
+  USER_ANSWER,
+  USER_PAGE_ANSWER,
+  USERS_ANSWER,
+} from "./objects.ts";
 import { includedUsers, presentTweet, type TweetView } from "./tweets.ts";
 import { presentUser, type UserSelection } from "./users.ts";
 
-/** An answer of the X API. What is undefined is absent from the JSON. */
-export interface Answer {
-  data?: unknown;
-  includes?: unknown;
-  meta?: unknown;
-  errors?: unknown;
-}
+// What is undefined in an answer is absent from the JSON.
 
 interface Wanted {
   resource: ResourceType;
@@ -33,7 +36,7 @@ export function usersAnswer(
   by: "ids" | "usernames",
   values: readonly string[],
   selected: UserSelection,
-): Answer {
+): TypeOf<typeof USERS_ANSWER> {
   const keys = new Set(users.map((user) => (by === "ids" ? user.id : user.username.toLowerCase())));
   return {
     data: orAbsent(users.map((user) => presentUser(user, selected))),
@@ -52,7 +55,7 @@ export function userAnswer(
   parameter: string,
   value: string,
   selected: UserSelection,
-): Answer {
+): TypeOf<typeof USER_ANSWER> {
   if (!user) throw notFound("user", parameter, value);
   return { data: presentUser(user, selected) };
 }
@@ -61,7 +64,7 @@ export function userAnswer(
 export function userPageAnswer(
   page: { users: PublicUser[]; next_cursor?: string; previous_cursor?: string },
   selected: UserSelection,
-): Answer {
+): TypeOf<typeof USER_PAGE_ANSWER> {
   const { users, next_cursor: next_token, previous_cursor: previous_token } = page;
   return {
     data: orAbsent(users.map((user) => presentUser(user, selected))),
@@ -74,7 +77,7 @@ export function tweetsAnswer(
   { tweets, users }: { tweets: PublicTweet[]; users: PublicUser[] },
   ids: readonly Id[],
   view: TweetView,
-): Answer {
+): TypeOf<typeof TWEETS_ANSWER> {
   const found = new Set(tweets.map((tweet) => tweet.id));
   return {
     data: orAbsent(tweets.map((tweet) => presentTweet(tweet, view))),
@@ -88,14 +91,14 @@ export function tweetAnswer(
   { tweets, users }: { tweets: PublicTweet[]; users: PublicUser[] },
   id: Id,
   view: TweetView,
-): Answer {
+): TypeOf<typeof TWEET_ANSWER> {
   const [tweet] = tweets;
   if (!tweet) throw notFound("tweet", "id", id);
   return { data: presentTweet(tweet, view), includes: includedUsers(users, view) };
 }
 
 /** A page of a timeline, newest first. */
-export function timelineAnswer(page: TimelinePage, view: TweetView): Answer {
+export function timelineAnswer(page: TimelinePage, view: TweetView): TypeOf<typeof TIMELINE_ANSWER> {
   const { tweets, users, next_cursor: next_token, previous_cursor: previous_token } = page;
   return {
     data: orAbsent(tweets.map((tweet) => presentTweet(tweet, view))),

@@ -18,10 +18,9 @@ export function selection<T>(known: readonly string[], select: (names: ReadonlyS
     if (cache.size < CACHED) cache.set(raw, selected);
     return selected;
   };
-  return withDefault(
-    decoded(`must be one or more of ${known.join(", ")}, separated by commas`, parse),
-    select(new Set()),
-  );
+  const schema = { type: "array", items: { type: "string", enum: known }, minItems: 1 } as const;
+  const message = `must be one or more of ${known.join(", ")}, separated by commas`;
+  return withDefault(decoded(message, schema, parse), select(new Set()));
 }
 
 /** Fields of objects that Roost does not keep yet: checked, then ignored. */

@@ -1,15 +1,10 @@
-import type { Id, PublicTweet, PublicUser, TweetExtras, TweetReference } from "../../contracts/actions.ts";
+import type { PublicTweet, PublicUser, TweetExtras } from "../../contracts/actions.ts";
 import { referenceOf } from "../../tweet/references.ts";
+import type { TweetJson, UserJson } from "./objects.ts";
 import { ignored, selection } from "./selection.ts";
 import { pick, presentUser, type UserSelection, userFields } from "./users.ts";
 
-/** A tweet as the X API has it. */
-interface TweetJson extends Omit<PublicTweet, "referenced_tweets"> {
-  referenced_tweets?: { type: TweetReference["type"]; id: Id }[];
-  in_reply_to_user_id?: Id;
-}
-
-type Key = keyof TweetJson;
+type Key = Exclude<keyof TweetJson, "edit_history_tweet_ids">;
 
 /** The X API's names; those without a value here are accepted and absent. */
 const TWEET_FIELDS = [
@@ -61,7 +56,6 @@ const TWEET_EXPANSIONS = [
   "referenced_tweets.id.attachments.media_keys",
   "referenced_tweets.id.author_id",
 ] as const;
-const ALWAYS: Key[] = ["id", "text"];
 const KEPT: Key[] = [
   "author_id",
   "conversation_id",
@@ -72,14 +66,14 @@ const KEPT: Key[] = [
   "in_reply_to_user_id",
 ];
 
-/** Which fields of a tweet go out, beside `edit_history_tweet_ids`, which always does. */
+/** Which fields of a tweet go out, beside `id`, `text` and `edit_history_tweet_ids`, which always do. */
 export interface TweetSelection {
   keys: readonly Key[];
   metrics: boolean;
 }
 
 export const tweetFields = selection<TweetSelection>(TWEET_FIELDS, (names) => ({
-  keys: [...ALWAYS, ...KEPT.filter((key) => names.has(key))],
+  keys: KEPT.filter((key) => names.has(key)),
   metrics: names.has("public_metrics"),
 }));
 export const tweetExpansions = selection(TWEET_EXPANSIONS, (names) => ({ authors: names.has("author_id") }));
@@ -138,17 +132,19 @@ export function extrasOf(view: TweetView): TweetExtras {
 }
 
 /** A tweet with the selected fields. An expansion of the author shows the author's id, as in the X API. */
-export function presentTweet(
-  tweet: PublicTweet,
-  view: TweetView,
-): Partial<TweetJson> & { edit_history_tweet_ids: string[] } {
-  const picked = pick(toJson(tweet), view["tweet.fields"].keys);
-  if (view.expansions.authors) picked.author_id = tweet.author_id;
-  // Tweets are not edited: each is its own history.
-  return { ...picked, edit_history_tweet_ids: [tweet.id] };
+export function presentTweet(tweet: PublicTweet, view: TweetView): TweetJson {
+  const { id, text, author_id } = tweet;
+  return {
+    id,
+    text,
+    // Tweets are not edited: each is its own history.
+    edit_history_tweet_ids: [id],
+    ...(view.expansions.authors ? { author_id } : {}),
+    ...pick(toJson(tweet), view["tweet.fields"].keys),
+  };
 }
 
-function toJson(tweet: PublicTweet): TweetJson {
+function toJson(tweet: PublicTweet): Omit<TweetJson, "edit_history_tweet_ids"> {
   return {
     ...tweet,
     referenced_tweets: tweet.referenced_tweets?.map(({ type, id }) => ({ type, id })),
@@ -160,7 +156,7 @@ function toJson(tweet: PublicTweet): TweetJson {
 export function includedUsers(
   users: readonly PublicUser[],
   view: TweetView,
-): { users: Partial<PublicUser>[] } | undefined {
+): { users: UserJson[] } | undefined {
   if (!view.expansions.authors || users.length === 0) return undefined;
   return { users: users.map((user) => presentUser(user, view["user.fields"])) };
 }

@@ -1,7 +1,8 @@
 import type { PublicUser } from "../../contracts/actions.ts";
+import type { UserJson } from "./objects.ts";
 import { ignored, selection } from "./selection.ts";
 
-type Key = keyof PublicUser;
+type Key = keyof UserJson;
 
 /** The X API's names; those without a value here are accepted and absent. */
 const USER_FIELDS = [
@@ -32,7 +33,6 @@ const USER_FIELDS = [
   "verified_type",
   "withheld",
 ] as const;
-const ALWAYS: Key[] = ["id", "name", "username"];
 const KEPT: Key[] = [
   "created_at",
   "description",
@@ -44,14 +44,14 @@ const KEPT: Key[] = [
   "public_metrics",
 ];
 
-/** Which fields of a user go out. */
+/** Which fields of a user go out, beside `id`, `name` and `username`, which always do. */
 export interface UserSelection {
   keys: readonly Key[];
   metrics: boolean;
 }
 
 export const userFields = selection<UserSelection>(USER_FIELDS, (names) => ({
-  keys: [...ALWAYS, ...KEPT.filter((key) => names.has(key))],
+  keys: KEPT.filter((key) => names.has(key)),
   metrics: names.has("public_metrics"),
 }));
 
@@ -59,16 +59,20 @@ export const userFields = selection<UserSelection>(USER_FIELDS, (names) => ({
 export const userExpansions = ignored(["affiliation.user_id", "most_recent_tweet_id", "pinned_tweet_id"]);
 
 /** A whole profile, for its owner. */
-export const PROFILE: UserSelection = { keys: [...ALWAYS, "description", "location", "url"], metrics: false };
+export const PROFILE: UserSelection = { keys: ["description", "location", "url"], metrics: false };
 
 /** A user with the selected fields; those without a value are absent. */
-export function presentUser(user: PublicUser, { keys }: UserSelection): Partial<PublicUser> {
-  return pick(user, keys);
+export function presentUser(user: PublicUser, { keys }: UserSelection): UserJson {
+  const { id, name, username } = user;
+  return { id, name, username, ...pick(user, keys) };
 }
 
 /** The given fields of an object, where they have a value. */
-export function pick<T extends object>(source: T, keys: readonly (keyof T)[]): Partial<T> {
-  const picked: Partial<T> = {};
+export function pick<T extends object, K extends keyof T>(
+  source: T,
+  keys: readonly K[],
+): Partial<Pick<T, K>> {
+  const picked: Partial<Pick<T, K>> = {};
   for (const key of keys) {
     const value = source[key];
     if (value !== undefined) picked[key] = value;

@@ -1,0 +1,153 @@
+import {
+  boolean,
+  choice,
+  integer,
+  list,
+  named,
+  object,
+  type Schema,
+  string,
+  stringLists,
+  type TypeOf,
+} from "../schema.ts";
+
+/** The objects of the X API as Roost has them: one definition for what presenters return and for the reference. */
+
+const ID = string({ pattern: "^[0-9]{1,19}$", examples: ["2244994945"] });
+const TIME = string({ format: "date-time" });
+const COUNT = integer({ minimum: 0 });
+const SPAN = { start: COUNT, end: COUNT };
+const HANDLE = string({ pattern: "^[A-Za-z0-9_]{1,15}$" });
+const some = <T>(item: Schema<T>) => list(item, { minItems: 1 });
+
+const TAG = object({ ...SPAN, tag: string() });
+const URL = object({ ...SPAN, url: string() }, { expanded_url: string(), display_url: string() });
+
+export const ENTITIES = named(
+  "Entities",
+  object(
+    {},
+    {
+      mentions: some(object({ ...SPAN, username: HANDLE }, { id: ID })),
+      hashtags: some(TAG),
+      cashtags: some(TAG),
+      urls: some(URL),
+    },
+    { description: "What a text names. `start` and `end` count Unicode code points; `end` is exclusive." },
+  ),
+);
+
+const TWEET_METRICS = object({
+  retweet_count: COUNT,
+  reply_count: COUNT,
+  like_count: COUNT,
+  quote_count: COUNT,
+  bookmark_count: COUNT,
+  impression_count: COUNT,
+});
+
+export const TWEET = named(
+  "Tweet",
+  object(
+    { id: ID, text: string(), edit_history_tweet_ids: some(ID) },
+    {
+      author_id: ID,
+      conversation_id: ID,
+      created_at: TIME,
+      entities: ENTITIES,
+      in_reply_to_user_id: ID,
+      public_metrics: TWEET_METRICS,
+      referenced_tweets: some(
+        object({ type: choice(["retweeted", "quoted", "replied_to"] as const), id: ID }),
+      ),
+    },
+  ),
+);
+export type TweetJson = TypeOf<typeof TWEET>;
+
+const USER_METRICS = object({
+  followers_count: COUNT,
+  following_count: COUNT,
+  tweet_count: COUNT,
+  listed_count: COUNT,
+});
+
+export const USER = named(
+  "User",
+  object(
+    { id: ID, name: string(), username: HANDLE },
+    {
+      created_at: TIME,
+      description: string(),
+      location: string(),
+      profile_image_url: string({ format: "uri" }),
+      protected: boolean(),
+      public_metrics: USER_METRICS,
+      url: string(),
+      verified: boolean(),
+    },
+  ),
+);
+export type UserJson = TypeOf<typeof USER>;
+
+const FIELD_ERROR = object({ message: string(), parameters: stringLists() });
+
+/** An HTTP problem (RFC 9457) in the X API's form. */
+export const PROBLEM = named(
+  "Problem",
+  object(
+    { type: string({ format: "uri-reference" }), title: string() },
+    {
+      status: integer({ minimum: 400, maximum: 599 }),
+      detail: string(),
+      errors: some(FIELD_ERROR),
+      value: string(),
+      parameter: string(),
+      resource_id: string(),
+      resource_type: choice(["user", "tweet"] as const),
+      section: choice(["data", "includes"] as const),
+    },
+    { description: "What went wrong (RFC 9457), and which parameters are at fault." },
+  ),
+);
+export type Problem = TypeOf<typeof PROBLEM>;
+
+const INCLUDES = named("Includes", object({}, { users: some(USER), tweets: some(TWEET) }));
+const ERRORS = some(PROBLEM);
+const TOKENS = { next_token: string(), previous_token: string() };
+const RESULT_COUNT = { result_count: COUNT };
+
+/** What an answer holds beside its data; what is undefined is absent from the JSON. */
+const BESIDE = { includes: INCLUDES, errors: ERRORS };
+
+export const TWEET_ANSWER = named("TweetAnswer", object({ data: TWEET }, BESIDE));
+export const TWEETS_ANSWER = named("TweetsAnswer", object({}, { data: some(TWEET), ...BESIDE }));
+export const TIMELINE_ANSWER = named(
+  "TimelineAnswer",
+  object(
+    { meta: object(RESULT_COUNT, { newest_id: ID, oldest_id: ID, ...TOKENS }) },
+    { data: some(TWEET), ...BESIDE },
+  ),
+);
+export const USER_ANSWER = named("UserAnswer", object({ data: USER }, BESIDE));
+export const USERS_ANSWER = named("UsersAnswer", object({}, { data: some(USER), ...BESIDE }));
+export const USER_PAGE_ANSWER = named(
+  "UserPageAnswer",
+  object({ meta: object(RESULT_COUNT, TOKENS) }, { data: some(USER), ...BESIDE }),
+);
+
+/** A small answer that tells what has been done. */
+export function done<T>(data: Schema<T>): Schema<{ data: T }> {
+  return object({ data });
+}
+
+export const SESSION_ANSWER = named(
+  "SessionAnswer",
+  object({
+    data: object({ id: ID, name: string(), username: HANDLE }),
+    token_type: choice(["bearer"] as const),
+    access_token: string(),
+    refresh_token: string(),
+    expires_in: integer({ minimum: 1, description: "Seconds until the access token expires." }),
+  }),
+);
