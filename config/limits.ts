@@ -23,6 +23,18 @@ export const limits = {
   listPage: { min: 1, default: 100, max: 1000 },
   /** Who liked or retweeted a tweet. */
   engagedPage: { min: 1, default: 100, max: 100 },
+  /** Search over the tweets of the last `reachMs`. */
+  search: {
+    /** Longest query, in characters; of a rule of the filtered stream. */
+    queryLength: 512,
+    ruleLength: 1024,
+    /** Parentheses within parentheses. */
+    depth: 20,
+    reachMs: 7 * 86_400_000,
+    page: { min: 10, default: 10, max: 100 },
+    /** Searches that a process has under way at a time, a connection to each shard for each; how long others wait. */
+    gate: { atOnce: 8, waitMs: 10_000 },
+  },
   accessTokenMs: 2 * 3_600_000,
   refreshTokenMs: 30 * 86_400_000,
   idempotencyMs: 24 * 3_600_000,

@@ -94,6 +94,8 @@ export interface Tweet {
   created_at: string;
   /** The tweet that began the conversation: its own id where it is no reply. */
   conversation_id: Id;
+  /** The language of its text, BCP 47; "und" where that is not known. */
+  lang: string;
   entities?: TweetEntities;
   referenced_tweets?: TweetReference[];
 }

@@ -22,8 +22,9 @@ export async function tweetsNow(db: ShardDb, ids: Id[]): Promise<(TweetNow | und
   const rows = await db.readByIds(
     ids,
     (part) => sql<TweetRow & AuthorRow>`
-      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, p.state AS mode, r.pinned, r.seconds, r.tweets, r.read_rate, r.read_rate_alone,
-             r.active_share, extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago,
+      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, t.lang,
+             p.state AS mode, r.pinned, r.seconds, r.tweets, r.read_rate, r.read_rate_alone, r.active_share,
+             extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago,
              counter_value(t.author_id, 'followers') AS followers
       FROM tweets t LEFT JOIN pull_authors p USING (author_id) LEFT JOIN fanout_rates r USING (author_id)
       WHERE t.id = ANY(${part})`,
@@ -65,7 +66,8 @@ export async function authorNow(db: ShardDb, author: Id): Promise<Author & { sta
     { id: author },
     sql<AuthorRow & { stay: string | null }>`
       SELECT p.state AS mode, p.changed_at::text AS stay, r.pinned, r.seconds, r.tweets, r.read_rate, r.read_rate_alone,
-             r.active_share, extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago, counter_value(${author}, 'followers') AS followers
+             r.active_share,
+             extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago, counter_value(${author}, 'followers') AS followers
       FROM (SELECT ${author}::bigint AS author_id) a
       LEFT JOIN pull_authors p USING (author_id) LEFT JOIN fanout_rates r USING (author_id)`,
   );

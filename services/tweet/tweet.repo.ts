@@ -14,6 +14,7 @@ export interface TweetRow {
   entities: TweetEntities | null;
   referenced_tweets: TweetReference[] | null;
   conversation_id: Id | null;
+  lang: string;
 }
 
 export interface NewTweet {
@@ -24,6 +25,8 @@ export interface NewTweet {
   references: TweetReference[];
   /** Of the tweet it replies to. */
   conversation_id: Id | undefined;
+  /** BCP 47. */
+  lang: string;
   idempotency_key?: string;
 }
 
@@ -35,13 +38,14 @@ export interface ChangedEdge {
 
 /** A stored row as a tweet. */
 export function toTweet(row: TweetRow): Tweet {
-  const { id, author_id, text, entities, referenced_tweets, conversation_id } = row;
+  const { id, author_id, text, entities, referenced_tweets, conversation_id, lang } = row;
   return {
     id,
     author_id,
     text,
     created_at: idTime(id),
     conversation_id: conversation_id ?? id,
+    lang,
     ...(entities ? { entities } : {}),
     ...(referenced_tweets ? { referenced_tweets } : {}),
   };
@@ -53,22 +57,22 @@ interface InsertedRow extends TweetRow {
 }
 
 const insert = (tweet: NewTweet) => {
-  const { author_id, text, entities, references, conversation_id = null } = tweet;
+  const { author_id, text, entities, references, conversation_id = null, lang } = tweet;
   const edges = edgesOf(references, entities);
   return sql<InsertedRow>`
   WITH made AS (
-    INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, conversation_id)
+    INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, conversation_id, lang)
     VALUES (next_id(${bucketOf(author_id)}), ${author_id}, ${text},
             nullif(${JSON.stringify(entities)}::jsonb, '{}'), nullif(${JSON.stringify(references)}::jsonb, '[]'),
-            ${conversation_id})
-    RETURNING id, author_id, text, entities, referenced_tweets, conversation_id
+            ${conversation_id}, ${lang})
+    RETURNING id, author_id, text, entities, referenced_tweets, conversation_id, lang
   ), linked AS (
     INSERT INTO edges (src, kind, dst, id)
     SELECT made.id, link.kind::edge_kind, link.dst, made.id
     FROM made, unnest(${edges.map(({ kind }) => kind)}::text[], ${edges.map(({ dst }) => dst)}::bigint[]) AS link (kind, dst)
     RETURNING bucket_of(src) AS bucket, jsonb_build_object('src', src::text, 'kind', kind, 'dst', dst::text) AS edge
   )
-  SELECT id, author_id, text, entities, referenced_tweets, conversation_id,
+  SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang,
          enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)) AS job, count_delta(author_id, 'tweets', 1),
          (SELECT jsonb_agg(jsonb_build_object('edge', edge, 'job', enqueue(bucket, 'edge', edge, ${INLINE_GRACE})::text))
           FROM linked) AS edges
@@ -136,6 +140,7 @@ async function takeKey(tx: Tx, tweet: NewTweet, key: string): Promise<Tweet | un
     entities: known.entities,
     referenced_tweets: references.length > 0 ? references : null,
     conversation_id: tweet.conversation_id ?? null,
+    lang: tweet.lang,
   });
 }
 
@@ -159,11 +164,11 @@ export async function insertRetweet(db: ShardDb, retweet: NewRetweet): Promise<I
         INSERT INTO edges (src, kind, dst, id) VALUES (${author_id}, 'retweet', ${original.id}, next_id(${bucketOf(author_id)}))
         ON CONFLICT DO NOTHING RETURNING id, src
       ), made AS (
-        INSERT INTO tweets (id, author_id, text, entities, referenced_tweets)
-        SELECT id, src, ${text}, ${JSON.stringify(entities)}::jsonb, ${JSON.stringify([reference])}::jsonb FROM edge
-        RETURNING id, author_id, text, entities, referenced_tweets, conversation_id
+        INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, lang)
+        SELECT id, src, ${text}, ${JSON.stringify(entities)}::jsonb, ${JSON.stringify([reference])}::jsonb, ${original.lang} FROM edge
+        RETURNING id, author_id, text, entities, referenced_tweets, conversation_id, lang
       )
-      SELECT id, author_id, text, entities, referenced_tweets, conversation_id,
+      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang,
              enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)) AS job, count_delta(author_id, 'tweets', 1),
              enqueue(bucket_of(id), 'edge', ${JSON.stringify(edge)}, ${INLINE_GRACE}) AS edge_job
       FROM made`,
@@ -224,7 +229,7 @@ export function tweetsByIds(db: ShardDb, ids: readonly Id[], options: ReadOption
   return db.readByIds(
     ids,
     (part) => sql<TweetRow>`
-      SELECT id, author_id, text, entities, referenced_tweets, conversation_id FROM tweets WHERE id = ANY(${part})`,
+      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang FROM tweets WHERE id = ANY(${part})`,
     options,
   );
 }

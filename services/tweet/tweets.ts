@@ -9,6 +9,7 @@ import { blockBetween } from "../graph/edges.repo.ts";
 import type { Reconciler } from "../graph/reconciler.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { extractEntities, requireTweetText, withMentionIds } from "./entities.ts";
+import { languageOf } from "./language.ts";
 import { originalId, requireOriginal, unknownTweet } from "./originals.ts";
 import { retweetText } from "./references.ts";
 import {
@@ -62,6 +63,7 @@ export class Tweets {
       entities,
       references,
       conversation_id,
+      lang: languageOf(text),
       idempotency_key,
     });
     await this.#settle(made, () => this.#cache.publish(made.tweet, made.job ? "new" : "known"));

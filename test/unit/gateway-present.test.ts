@@ -27,6 +27,7 @@ const tweet = (id: string, author_id = "1"): Tweet => ({
   text: `text ${id}`,
   created_at: "2026-01-01T00:00:00.000Z",
   conversation_id: id,
+  lang: "en",
 });
 const views = shape({ "tweet.fields": tweetFields, "user.fields": userFields, expansions: tweetExpansions });
 const view = (query: Record<string, string> = {}) => views.parse({ ...query });

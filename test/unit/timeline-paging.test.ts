@@ -5,7 +5,14 @@ import type { Id, Tweet } from "../../services/contracts/actions.ts";
 import { type Ask, pageFromRows, pageFromWindows } from "../../services/timeline/paging.ts";
 
 const idOf = (n: number): Id => String(1_000_000_000_000_000_000n + BigInt(n));
-const tweetOf = (id: Id): Tweet => ({ id, author_id: "1", text: "", created_at: "", conversation_id: id });
+const tweetOf = (id: Id): Tweet => ({
+  id,
+  author_id: "1",
+  text: "",
+  created_at: "",
+  conversation_id: id,
+  lang: "und",
+});
 const idsOf = (tweets: Tweet[] | undefined) => tweets?.map(({ id }) => id);
 
 /** A timeline in which some entries are hidden, of which a list holds the newest ones. */

@@ -18,6 +18,7 @@ const tweet = (type?: TweetReference["type"], of = "8"): Tweet => ({
   text: "",
   created_at: "",
   conversation_id: "1",
+  lang: "und",
   ...(type ? { referenced_tweets: [{ type, id: "2", author_id: of }] } : {}),
 });
 const known = (standings: Record<string, Standing>, alive = ["1", "2"]) => ({

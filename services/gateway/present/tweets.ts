@@ -61,6 +61,7 @@ const KEPT: Key[] = [
   "conversation_id",
   "created_at",
   "entities",
+  "lang",
   "public_metrics",
   "referenced_tweets",
   "in_reply_to_user_id",

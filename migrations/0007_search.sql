@@ -1,0 +1,74 @@
+-- What search finds tweets by. services/tweet/search/tokens.ts and document.ts say the same in TypeScript; that the two
+-- agree is a property test's to show. Character sets are spelled out, so that no Unicode version decides.
+-- A change of these functions needs the column to be computed anew.
+
+-- Compatibility forms, diacritics and case folded: accents, Arabic and Hebrew vowel points, joiners and variation
+-- selectors go; marks that make another letter (the voicing of kana, Indic vowels) stay.
+CREATE FUNCTION search_normal(raw text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN
+  CASE WHEN octet_length(raw) = char_length(raw) THEN lower(raw COLLATE "pg_c_utf8")
+  ELSE normalize(replace(lower(regexp_replace(normalize(raw, NFKD),
+    '[\u00AD\u0300-\u036F\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0610-\u061A\u0640\u064B-\u065F\u0670\u06D6-\u06DC\u06DF-\u06E4\u06E7\u06E8\u06EA-\u06ED\u1AB0-\u1AFF\u1DC0-\u1DFF\u200B-\u200F\u202A-\u202E\u2060-\u206F\u20D0-\u20FF\uFE00-\uFE0F\uFE20-\uFE2F\uFEFF\U000E0020-\U000E007F\U000E0100-\U000E01EF]',
+    '', 'g') COLLATE "pg_c_utf8"), 'ς', 'σ'), NFC) END;
+
+-- The words of a text in their order. Scripts that put no spaces between words (Han, kana, Hangul, Thai, Lao, Khmer,
+-- Myanmar) and symbols, emoji among them, are a token for each character.
+CREATE FUNCTION search_tokens(raw text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN
+  array_remove(string_to_array(
+    CASE WHEN octet_length(raw) = char_length(raw) THEN regexp_replace(search_normal(raw), '[^a-z0-9_]+', ' ', 'g')
+    ELSE regexp_replace(regexp_replace(search_normal(raw),
+      '[\u0001-\u002F\u003A-\u0040\u005B-\u005E\u0060\u007B-\u00A9\u00AB\u00AC\u00AE-\u00B1\u00B4\u00B6-\u00B8\u00BB\u00BF\u00D7\u00F7\u02C2-\u02C5\u02D2-\u02DF\u02E5-\u02EB\u02ED\u02EF-\u02FF\u037E\u0384\u0385\u0387\u055A-\u055F\u0589\u058A\u05BE\u05C0\u05C3\u05C6\u05F3\u05F4\u0606-\u060F\u061B-\u061F\u066A-\u066D\u06D4\u0700-\u070D\u0964\u0965\u0970\u0E3F\u0E4F\u0E5A\u0E5B\u0F04-\u0F14\u104A-\u104F\u10FB\u1360-\u1368\u1680\u16EB-\u16ED\u17D4-\u17D6\u17D8-\u17DB\u1800-\u180A\u2000-\u200A\u2010-\u2029\u202F-\u205F\u20A0-\u20CF\u2E00-\u2E7F\u3000-\u3004\u3008-\u3020\u3030\u303D-\u303F\u30A0\u30FB\uFD3E\uFD3F\uFE10-\uFE1F\uFE30-\uFE6F\uFFF0-\uFFFF]+',
+      ' ', 'g'),
+      '([\u0E00-\u0EFF\u1000-\u109F\u1100-\u11FF\u1780-\u17FF\u2190-\u2BFF\u2E80-\u2FFF\u3005-\u3007\u3021-\u302F\u3031-\u303C\u3040-\u309F\u30A1-\u30FA\u30FC-\u31FF\u3400-\u4DBF\u4E00-\u9FFF\uA960-\uA97F\uAC00-\uD7FF\uF900-\uFAFF\U0001F000-\U0001FBFF\U00020000-\U0003FFFF])',
+      ' \1 ', 'g') END,
+    ' '), '');
+
+-- A tweet as search has it: its words and those of its URLs at their places, and a term for everything else that an
+-- operator can ask for. Words hold no punctuation, so no term is taken for a word.
+CREATE FUNCTION search_document(
+  id bigint, author_id bigint, body text, entities jsonb, referenced jsonb, conversation_id bigint, lang text
+) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+  place int := 0;
+  words text := '';
+  terms text[] := ARRAY['from:' || author_id, 'conversation:' || coalesce(conversation_id, id), 'lang:' || lang];
+  token text;
+  item jsonb;
+BEGIN
+  FOREACH token IN ARRAY search_tokens(body) LOOP
+    place := place + 1;
+    words := words || ' ''' || token || ''':' || place;
+  END LOOP;
+  IF entities IS NOT NULL THEN
+    FOR item IN SELECT jsonb_array_elements(entities -> 'urls') LOOP
+      place := place + 1; -- no phrase goes on from one URL to the next
+      FOREACH token IN ARRAY search_tokens(item ->> 'expanded_url') LOOP
+        place := place + 1;
+        words := words || ' ''url:' || token || ''':' || place;
+      END LOOP;
+    END LOOP;
+    terms := terms
+      || ARRAY(SELECT '@' || lower(m ->> 'username' COLLATE "C") FROM jsonb_array_elements(entities -> 'mentions') m)
+      || ARRAY(SELECT '#' || search_normal(h ->> 'tag') FROM jsonb_array_elements(entities -> 'hashtags') h)
+      || ARRAY(SELECT '$' || search_normal(c ->> 'tag') FROM jsonb_array_elements(entities -> 'cashtags') c)
+      || CASE WHEN entities ? 'urls' THEN '{has:links}' ELSE '{}' END::text[]
+      || CASE WHEN entities ? 'mentions' THEN '{has:mentions}' ELSE '{}' END::text[]
+      || CASE WHEN entities ? 'hashtags' THEN '{has:hashtags}' ELSE '{}' END::text[]
+      || CASE WHEN entities ? 'cashtags' THEN '{has:cashtags}' ELSE '{}' END::text[];
+  END IF;
+  IF referenced IS NOT NULL THEN
+    FOR item IN SELECT jsonb_array_elements(referenced) LOOP
+      terms := terms || CASE item ->> 'type'
+        WHEN 'replied_to' THEN ARRAY['is:reply', 'to:' || (item ->> 'author_id'), 'in_reply_to:' || (item ->> 'id')]
+        WHEN 'retweeted' THEN ARRAY['is:retweet', 'retweets_of:' || (item ->> 'author_id'), 'retweets:' || (item ->> 'id')]
+        WHEN 'quoted' THEN ARRAY['is:quote', 'quotes:' || (item ->> 'id')]
+      END;
+    END LOOP;
+  END IF;
+  RETURN words::tsvector || array_to_tsvector(terms);
+END $$;
+
+ALTER TABLE tweets
+  ADD COLUMN lang text NOT NULL DEFAULT 'und', -- BCP 47; und: not known
+  ADD COLUMN search tsvector NOT NULL
+    GENERATED ALWAYS AS (search_document(id, author_id, text, entities, referenced_tweets, conversation_id, lang)) STORED;
+CREATE INDEX tweets_search ON tweets USING gin (search);

@@ -1,0 +1,66 @@
+import type { Tweet } from "../../contracts/actions.ts";
+import { normal, tokens } from "./tokens.ts";
+
+/** Everything that an operator can ask for beside words, as a term of a tweet's document. */
+export const term = {
+  from: (author: string) => `from:${author}`,
+  to: (author: string) => `to:${author}`,
+  retweetsOf: (author: string) => `retweets_of:${author}`,
+  conversation: (id: string) => `conversation:${id}`,
+  inReplyTo: (id: string) => `in_reply_to:${id}`,
+  retweets: (id: string) => `retweets:${id}`,
+  quotes: (id: string) => `quotes:${id}`,
+  lang: (code: string) => `lang:${code}`,
+  mention: (username: string) => `@${username.toLowerCase()}`,
+  hashtag: (tag: string) => `#${normal(tag)}`,
+  cashtag: (tag: string) => `$${normal(tag)}`,
+  has: (what: string) => `has:${what}`,
+  is: (what: string) => `is:${what}`,
+  urlWord: (token: string) => `url:${token}`,
+} as const;
+
+/** A tweet as search has it: each lexeme with the places where it stands; terms have none. */
+export type SearchDocument = ReadonlyMap<string, readonly number[]>;
+
+/** What search finds a tweet by. The same as `search_document` of migrations/0007_search.sql. Pure. */
+export function documentOf(tweet: Tweet): SearchDocument {
+  const document = new Map<string, number[]>();
+  let place = 0;
+  const put = (lexeme: string) => {
+    const places = document.get(lexeme);
+    if (places) places.push(place);
+    else document.set(lexeme, [place]);
+  };
+  for (const token of tokens(tweet.text)) {
+    place++;
+    put(token);
+  }
+  for (const { expanded_url } of tweet.entities?.urls ?? []) {
+    place++; // no phrase goes on from one URL to the next
+    for (const token of tokens(expanded_url)) {
+      place++;
+      put(term.urlWord(token));
+    }
+  }
+  for (const name of termsOf(tweet)) document.set(name, []);
+  return document;
+}
+
+function* termsOf(tweet: Tweet): Generator<string> {
+  yield term.from(tweet.author_id);
+  yield term.conversation(tweet.conversation_id);
+  yield term.lang(tweet.lang);
+  const { mentions, hashtags, cashtags, urls } = tweet.entities ?? {};
+  for (const { username } of mentions ?? []) yield term.mention(username);
+  for (const { tag } of hashtags ?? []) yield term.hashtag(tag);
+  for (const { tag } of cashtags ?? []) yield term.cashtag(tag);
+  if (urls) yield term.has("links");
+  if (mentions) yield term.has("mentions");
+  if (hashtags) yield term.has("hashtags");
+  if (cashtags) yield term.has("cashtags");
+  for (const { type, id, author_id } of tweet.referenced_tweets ?? []) {
+    if (type === "replied_to") yield* [term.is("reply"), term.to(author_id), term.inReplyTo(id)];
+    else if (type === "retweeted") yield* [term.is("retweet"), term.retweetsOf(author_id), term.retweets(id)];
+    else yield* [term.is("quote"), term.quotes(id)];
+  }
+}
