@@ -126,7 +126,7 @@ describe("the language of search", () => {
       'at column 6: expected a word, a phrase in quotation marks, an operator, "(", the end or OR, but found ")"',
     ],
     ['say "hello there', "at column 5: the quotation mark here is never closed"],
-    ['say ""', "at column 5: expected a phrase in quotation marks"],
+    ['say ""', "at column 5: expected a word, a phrase in quotation marks"],
     ["foo:bar", 'at column 1: "foo:" is no operator; there are from:, to:,'],
     [
       "cats  is:cute",
