@@ -13,6 +13,7 @@ export const limits = {
     compose: { perWindow: 100, windowMs: 15 * 60_000, by: "user" },
     write: { perWindow: 300, windowMs: 15 * 60_000, by: "user" },
     read: { perWindow: 900, windowMs: 15 * 60_000, by: "user and app" },
+    search: { perWindow: 450, windowMs: 15 * 60_000, by: "user and app" },
   },
   /** Largest request body the gateway reads. */
   bodyBytes: 64 * 1024,

@@ -149,14 +149,28 @@ export interface TweetListQuery extends TweetExtras {
   cursor?: string;
 }
 
-export interface TimelineQuery extends TweetListQuery {
-  user_id: Id;
+/** Which tweets a list goes through. */
+export interface SearchRange {
   since_id?: Id;
   until_id?: Id;
   /** ISO 8601, inclusive; counts only where there is no `since_id`. */
   start_time?: string;
   /** ISO 8601, exclusive; counts only where there is no `until_id`. */
   end_time?: string;
+}
+
+export const GRANULARITIES = ["minute", "hour", "day"] as const;
+export type Granularity = (typeof GRANULARITIES)[number];
+
+/** How many tweets there are from `start` to before `end`. */
+export interface TweetCount {
+  start: string;
+  end: string;
+  tweet_count: number;
+}
+
+export interface TimelineQuery extends TweetListQuery, SearchRange {
+  user_id: Id;
   exclude?: readonly Excludable[];
 }
 
@@ -236,6 +250,17 @@ export interface ActionMap {
   "tweet.about": Call<TweetListQuery & { tweet_id: Id; kind: "reply" | "quote" | "retweet" }, TimelinePage>;
   /** Tweets in the order of the ids asked for, with their authors; unknown and deleted ones are left out. */
   "tweet.get": Call<{ ids: Id[] } & TweetExtras, { tweets: PublicTweet[]; users: PublicUser[] }>;
+
+  /**
+   * The tweets of the last 7 days that a query matches, newest first; without those across a block with the viewer. 400
+   * where the query or the range is wrong, 503 where a shard is away.
+   */
+  "tweet.search": Call<TweetListQuery & SearchRange & { query: string }, TimelinePage>;
+  /** How many they are, by minute, hour or day (UTC), every one of the range included. */
+  "tweet.counts": Call<
+    SearchRange & { query: string; granularity: Granularity },
+    { counts: TweetCount[]; total: number }
+  >;
 
   /** The viewer's own home timeline, newest first (403 for another's). */
   "timeline.home": Call<TimelineQuery, TimelinePage>;

@@ -59,3 +59,11 @@ export const optionalTime = {
     return value;
   },
 } as const;
+
+/** Rules of SearchRange. */
+export const searchRange = {
+  since_id: optionalId,
+  until_id: optionalId,
+  start_time: optionalTime,
+  end_time: optionalTime,
+} as const;

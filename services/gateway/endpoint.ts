@@ -23,7 +23,7 @@ export interface Asked<P, Q, B, H> {
 }
 
 /** The chapters of the reference. */
-export const TAGS = ["Session", "Users", "Tweets", "Timelines", "Engagement", "Relations"] as const;
+export const TAGS = ["Session", "Users", "Tweets", "Timelines", "Search", "Engagement", "Relations"] as const;
 export type Tag = (typeof TAGS)[number];
 
 /**

@@ -42,6 +42,7 @@ import {
 import { extrasOf, presentTweet, TWEET_VIEW, type TweetView, tweetFields } from "./present/tweets.ts";
 import { PROFILE, presentUser, userExpansions, userFields } from "./present/users.ts";
 import { boolean, object, type TypeOf } from "./schema.ts";
+import { searchRoutes } from "./search-routes.ts";
 
 const WRITE_SCOPES = [...READ_SCOPES, "tweet.write"] as const;
 const ONE = shape({ id });
@@ -218,6 +219,7 @@ export const endpoints: Endpoint[] = [
 
   ...edgeRoutes,
   ...engagementRoutes,
+  ...searchRoutes,
 
   forViewer(
     {

@@ -1,6 +1,6 @@
 import type { Window } from "../../mixins/redis/windowed-list.ts";
 import { firstIdAt, idBefore, newestFirst } from "../../mixins/shard-db/ids.ts";
-import type { Id, TimelineQuery } from "../contracts/actions.ts";
+import type { Id, SearchRange } from "../contracts/actions.ts";
 
 /** Which ids a page may hold: older than `before`, newer than `after` (both exclusive). */
 export interface Range {
@@ -37,7 +37,7 @@ export function mergeWindows(windows: readonly Window[], range: Range = {}): Can
 }
 
 /** The range that a query asks for: an id takes precedence over a time, as in the X API. Pure. */
-export function rangeOf(query: TimelineQuery): Range {
+export function rangeOf(query: SearchRange): Range {
   const { since_id, until_id, start_time, end_time } = query;
   const start = start_time === undefined ? undefined : firstIdAt(Date.parse(start_time));
   const end = end_time === undefined ? undefined : firstIdAt(Date.parse(end_time));

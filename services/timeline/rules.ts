@@ -42,6 +42,11 @@ export function belongsOnPage(tweet: Tweet, known: Known): boolean {
   );
 }
 
+/** Whether a tweet shows among search results: as on its author's page, which no block may hide. Pure. */
+export function belongsInSearch(tweet: Tweet, known: Known): boolean {
+  return belongsOnPage(tweet, known) && known.standings.get(tweet.author_id)?.blocked !== true;
+}
+
 /** Whether a tweet shows among mentions: it exists, and its author is not hidden from the viewer. Pure. */
 export function belongsInMentions(viewer: Id | undefined, tweet: Tweet, known: Known): boolean {
   const hidden = tweet.author_id !== viewer && isHidden(known.standings.get(tweet.author_id));

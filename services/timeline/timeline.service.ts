@@ -6,7 +6,7 @@ import { resourcesOf, storeOptions } from "../../mixins/resources.ts";
 import { EXCLUDABLE } from "../contracts/actions.ts";
 import { requireReader, requireSelf } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { id, optionalId, optionalTime, tweetList } from "../contracts/validators.ts";
+import { id, searchRange, tweetList } from "../contracts/validators.ts";
 import { authorsByMode } from "./fanout.repo.ts";
 import { Fanout } from "./fanout.ts";
 import { Timelines } from "./timelines.ts";
@@ -50,10 +50,7 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
   });
   const query = {
     user_id: id,
-    since_id: optionalId,
-    until_id: optionalId,
-    start_time: optionalTime,
-    end_time: optionalTime,
+    ...searchRange,
     exclude: { type: "array", optional: true, items: { type: "enum", values: [...EXCLUDABLE] } },
     ...tweetList,
   } as const;

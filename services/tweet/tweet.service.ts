@@ -3,9 +3,12 @@ import { limits } from "../../config/limits.ts";
 import { Batcher } from "../../mixins/batcher.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
+import { GRANULARITIES } from "../contracts/actions.ts";
+import { requireReader } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { id, idList, optionalId, tweetExtras, tweetList } from "../contracts/validators.ts";
+import { id, idList, optionalId, searchRange, tweetExtras, tweetList } from "../contracts/validators.ts";
 import { Reconciler } from "../graph/reconciler.ts";
+import { resolver, Search } from "./search/search.ts";
 import { purgeIdempotencyKeys } from "./tweet.repo.ts";
 import { TweetLists } from "./tweet-lists.ts";
 import { Tweets } from "./tweets.ts";
@@ -24,6 +27,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
   );
   const tweets = new Tweets({ db, redis }, reconciler, (shard) => nudges.add(shard));
   const lists = new TweetLists({ db, redis });
+  const search = new Search({ db, redis });
   const housekeeping = new Periodic(60_000, async () => {
     await Promise.all(db.shards.map((shard) => purgeIdempotencyKeys(db, shard)));
   });
@@ -48,6 +52,22 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
         auth: "reader",
         params: { ids: idList(limits.lookup), ...tweetExtras },
         handler: (ctx) => tweets.get(ctx.params),
+      },
+      search: {
+        readOnly: true,
+        auth: "reader",
+        params: { query: { type: "string" }, ...searchRange, ...tweetList },
+        handler: (ctx) => search.recent(requireReader(ctx), resolver(ctx), ctx.params),
+      },
+      counts: {
+        readOnly: true,
+        auth: "reader",
+        params: {
+          query: { type: "string" },
+          granularity: { type: "enum", values: [...GRANULARITIES] },
+          ...searchRange,
+        },
+        handler: (ctx) => search.counts(requireReader(ctx), resolver(ctx), ctx.params),
       },
       about: {
         readOnly: true,

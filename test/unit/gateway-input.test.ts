@@ -136,7 +136,7 @@ describe("shapes", () => {
       expansions: { authors: false },
     });
     const seen = query.parse({
-      "tweet.fields": "created_at,lang",
+      "tweet.fields": "created_at,geo",
       "user.fields": "public_metrics",
       expansions: "author_id,geo.place_id",
     });

@@ -1,7 +1,8 @@
-import type { Id, PublicTweet, PublicUser, TimelinePage } from "../../contracts/actions.ts";
+import type { Id, PublicTweet, PublicUser, ResultOf, TimelinePage } from "../../contracts/actions.ts";
 import { notFound, notFoundProblem, type ResourceType } from "../problem.ts";
 import type { TypeOf } from "../schema.ts";
 import type {
+  COUNTS_ANSWER,
   TIMELINE_ANSWER,
   TWEET_ANSWER,
   TWEETS_ANSWER,
@@ -95,6 +96,11 @@ export function tweetAnswer(
   const [tweet] = tweets;
   if (!tweet) throw notFound("tweet", "id", id);
   return { data: presentTweet(tweet, view), includes: includedUsers(users, view) };
+}
+
+/** How many tweets there are, in their order in time. */
+export function countsAnswer({ counts, total }: ResultOf<"tweet.counts">): TypeOf<typeof COUNTS_ANSWER> {
+  return { data: orAbsent(counts), meta: { total_tweet_count: total } };
 }
 
 /** A page of a timeline, newest first. */

@@ -56,6 +56,7 @@ export const TWEET = named(
       created_at: TIME,
       entities: ENTITIES,
       in_reply_to_user_id: ID,
+      lang: string({ description: "BCP 47; `und` where it could not be told." }),
       public_metrics: TWEET_METRICS,
       referenced_tweets: some(
         object({ type: choice(["retweeted", "quoted", "replied_to"] as const), id: ID }),
@@ -127,6 +128,13 @@ export const TIMELINE_ANSWER = named(
   object(
     { meta: object(RESULT_COUNT, { newest_id: ID, oldest_id: ID, ...TOKENS }) },
     { data: some(TWEET), ...BESIDE },
+  ),
+);
+export const COUNTS_ANSWER = named(
+  "CountsAnswer",
+  object(
+    { meta: object({ total_tweet_count: COUNT }) },
+    { data: some(object({ start: TIME, end: TIME, tweet_count: COUNT })) },
   ),
 );
 export const USER_ANSWER = named("UserAnswer", object({ data: USER }, BESIDE));

@@ -1,0 +1,137 @@
+import { limits } from "../../../config/limits.ts";
+import { Gate } from "../../../mixins/gate.ts";
+import type { Resources } from "../../../mixins/resources.ts";
+import type { ShardDb } from "../../../mixins/shard-db/index.ts";
+import type { Id, ParamsOf, ResultOf, TimelinePage, Viewer } from "../../contracts/actions.ts";
+import type { Ctx } from "../../contracts/context.ts";
+import { cursorsAround, readCursor } from "../../contracts/cursor.ts";
+import { invalidField } from "../../contracts/errors.ts";
+import { intersect } from "../../timeline/merge.ts";
+import { pageFromRows } from "../../timeline/paging.ts";
+import { belongsInSearch } from "../../timeline/rules.ts";
+import { relationsOf, standingsIn } from "../../timeline/timeline.repo.ts";
+import { UserReader } from "../../user/user-reader.ts";
+import { idsAndOriginals } from "../references.ts";
+import { existingIds, type TweetRow, toTweet } from "../tweet.repo.ts";
+import { TweetCache } from "../tweet-cache.ts";
+import { series, WIDTH_MS } from "./counts.ts";
+import { tsqueryOf } from "./interpret.ts";
+import { parseQuery, type Query, QueryError, usernamesIn, withUserIds } from "./query.ts";
+import { reachOf, timesOf } from "./reach.ts";
+import { countsMatching, tweetsMatching } from "./search.repo.ts";
+
+const NO_RELATIONS = { following: [], blocked: [], muted: [] };
+
+/** The ids of the users that exist among some lower-case usernames, by name. */
+export type Resolve = (usernames: string[]) => Promise<Record<string, Id>>;
+
+/** Asks the user service. */
+export const resolver =
+  (ctx: Pick<Ctx, "call">): Resolve =>
+  (usernames) =>
+    ctx.call("user.resolve", { usernames });
+
+/**
+ * Search over the tweets of the last 7 days, on all shards. What an unavailable shard holds is never left out: the search
+ * is a 503 then. Tweets across a block with the viewer are left out, muted authors' are not: who mutes still finds.
+ */
+export class Search {
+  readonly #db: ShardDb;
+  readonly #cache: TweetCache;
+  readonly #users: UserReader;
+  readonly #gate = new Gate("Search", limits.search.gate);
+
+  constructor({ db, redis }: Pick<Resources, "db" | "redis">) {
+    this.#db = db;
+    this.#cache = new TweetCache(db, redis);
+    this.#users = new UserReader({ db, redis });
+  }
+
+  /** A page of the tweets that a query matches, newest first. Throws 400 naming the parameter that is wrong. */
+  async recent(
+    viewer: Viewer | undefined,
+    resolve: Resolve,
+    asked: ParamsOf<"tweet.search">,
+  ): Promise<TimelinePage> {
+    const query = await this.#compile(asked.query, resolve);
+    const from = readCursor(asked.cursor);
+    const reach = reachOf(asked, Date.now());
+    const ask = { range: intersect(from, reach), limit: asked.limit + 1, nextNewer: false };
+    const found = await this.#gate.run(async () => {
+      const relations = viewer ? await relationsOf(this.#db, viewer.userId) : NO_RELATIONS;
+      const standings = standingsIn(relations);
+      const show = async (rows: TweetRow[]) => {
+        const tweets = rows.map(toTweet);
+        const alive = await this.#cache.alive(idsAndOriginals(tweets));
+        return tweets.filter((tweet) => belongsInSearch(tweet, { alive, standings }));
+      };
+      const rowsOf = ({ range, limit }: typeof ask) =>
+        tweetsMatching(this.#db, query, { ...reach, ...range, limit });
+      return pageFromRows(rowsOf, ask, show);
+    });
+    const page = found.slice(0, asked.limit);
+    const [tweets, users] = await Promise.all([
+      asked.with_tweet_metrics ? this.#cache.count(page) : page,
+      this.#users.authorsOf(page, asked),
+    ]);
+    const full = found.length > asked.limit;
+    const { next_cursor } = cursorsAround({ newest: page[0]?.id, oldest: page.at(-1)?.id, from, full });
+    return { tweets, users, next_cursor };
+  }
+
+  /** How many tweets a query matches, by minute, hour or day; every one of the range is there. Throws as `recent` does. */
+  async counts(
+    viewer: Viewer | undefined,
+    resolve: Resolve,
+    asked: ParamsOf<"tweet.counts">,
+  ): Promise<ResultOf<"tweet.counts">> {
+    const query = await this.#compile(asked.query, resolve);
+    const reach = reachOf(asked, Date.now());
+    const widthMs = WIDTH_MS[asked.granularity];
+    return this.#gate.run(async () => {
+      const { blocked } = viewer ? await relationsOf(this.#db, viewer.userId) : NO_RELATIONS;
+      const rows = await countsMatching(this.#db, query, { ...reach, widthMs, without: blocked });
+      const originals = await existingIds(this.#db, [
+        ...new Set(rows.flatMap(({ original }) => original ?? [])),
+      ]);
+      const alive = new Set(originals.map(({ id }) => id));
+      const counts = new Map<number, number>();
+      let total = 0;
+      for (const { slot, original, count } of rows) {
+        if (original && !alive.has(original)) continue;
+        counts.set(Number(slot), (counts.get(Number(slot)) ?? 0) + Number(count));
+        total += Number(count);
+      }
+      return { counts: series(timesOf(reach), widthMs, counts), total };
+    });
+  }
+
+  async #compile(raw: string, resolve: Resolve): Promise<string> {
+    return tsqueryOf(await resolveUsers(readQuery(raw), resolve));
+  }
+}
+
+/** Reads the parameter `query`. Throws 400 that says what is wrong with it, and where. */
+function readQuery(raw: string): Query {
+  if (raw.length > limits.search.queryLength)
+    throw invalidField(
+      "query",
+      raw,
+      `must be at most ${limits.search.queryLength} characters long, not ${raw.length}`,
+    );
+  try {
+    return parseQuery(raw);
+  } catch (error) {
+    if (error instanceof QueryError) throw invalidField("query", raw, error.message);
+    throw error;
+  }
+}
+
+/** Puts the ids of a query's users into their places, asking for so many at a time as may be asked for. */
+export async function resolveUsers(query: Query, resolve: Resolve): Promise<Query> {
+  const usernames = usernamesIn(query);
+  const ids: Record<string, Id> = {};
+  for (let first = 0; first < usernames.length; first += limits.lookup)
+    Object.assign(ids, await resolve(usernames.slice(first, first + limits.lookup)));
+  return withUserIds(query, ids);
+}
