@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { generate, type parser } from "peggy";
+import peggy, { type parser } from "peggy";
 import { limits } from "../../../config/limits.ts";
 import { isId } from "../../../mixins/shard-db/ids.ts";
 import type { Id } from "../../contracts/actions.ts";
@@ -30,7 +30,7 @@ export class QueryError extends Error {
   override name = "QueryError";
 }
 
-const grammar = generate(readFileSync(new URL("./query.peggy", import.meta.url), "utf8"));
+const grammar = peggy.generate(readFileSync(new URL("./query.peggy", import.meta.url), "utf8"));
 
 /**
  * Reads a query of the X API's search language. Throws QueryError: for what is not in the language, for an operator's
