@@ -20,6 +20,8 @@ export const limits = {
   /** Ids or usernames in one lookup, as in the X API. */
   lookup: 100,
   timelinePage: { min: 1, default: 100, max: 100 },
+  likedPage: { min: 5, default: 100, max: 100 },
+  quotesPage: { min: 10, default: 10, max: 100 },
   userTimelinePage: { min: 5, default: 10, max: 100 },
   listPage: { min: 1, default: 100, max: 1000 },
   /** Who liked or retweeted a tweet. */

@@ -16,10 +16,12 @@ export interface PublicUser {
   location?: string;
   url?: string;
   profile_image_url?: string;
+  pinned_tweet_id?: Id;
   protected: boolean;
   verified: boolean;
-  /** Only where it was asked for. */
+  /** Only where they were asked for. */
   public_metrics?: UserMetrics;
+  most_recent_tweet_id?: Id;
 }
 
 export interface UserMetrics {
@@ -35,6 +37,8 @@ export interface ProfileChange {
   description?: string | null;
   location?: string | null;
   url?: string | null;
+  /** A tweet of their own. */
+  pinned_tweet_id?: Id | null;
 }
 
 export interface Session {
@@ -86,6 +90,10 @@ export interface TweetReference {
   author_id: Id;
 }
 
+/** Who may reply to a tweet, and in the conversation that it begins, beside its author and whom it mentions. */
+export const REPLY_SETTINGS = ["following", "mentionedUsers", "subscribers", "verified"] as const;
+export type ReplySettings = (typeof REPLY_SETTINGS)[number];
+
 /** A tweet's body: immutable once written. */
 export interface Tweet {
   id: Id;
@@ -98,6 +106,8 @@ export interface Tweet {
   lang: string;
   entities?: TweetEntities;
   referenced_tweets?: TweetReference[];
+  /** Absent: everyone. */
+  reply_settings?: ReplySettings;
 }
 
 export interface TweetMetrics {
@@ -133,11 +143,34 @@ export type EdgeKind = (typeof EDGE_KINDS)[number];
 export const EXCLUDABLE = ["replies", "retweets"] as const;
 export type Excludable = (typeof EXCLUDABLE)[number];
 
-/** What to return beside tweets. */
-export interface TweetExtras {
-  /** Also the authors (and their public_metrics). */
-  with_authors?: boolean;
+/** What to return of users beside their profiles: public_metrics, most_recent_tweet_id. */
+export interface UserExtras {
   with_metrics?: boolean;
+  with_latest?: boolean;
+}
+
+/** What tweets name, and may bring along. */
+export const TWEET_EXPANSIONS = [
+  "author_id",
+  "in_reply_to_user_id",
+  "entities.mentions.username",
+  "referenced_tweets.id",
+  "referenced_tweets.id.author_id",
+] as const;
+export type TweetExpansion = (typeof TWEET_EXPANSIONS)[number];
+
+/** What an expansion brings along, each once. */
+export interface Included {
+  users: PublicUser[];
+  /** Tweets that others refer to. */
+  referenced?: PublicTweet[];
+  /** Those of them that are there, behind a block between their author and the viewer. */
+  withheld?: Id[];
+}
+
+/** What to return beside tweets. */
+export interface TweetExtras extends UserExtras {
+  expand?: readonly TweetExpansion[];
   /** Also the tweets' own public_metrics. */
   with_tweet_metrics?: boolean;
 }
@@ -180,9 +213,8 @@ export interface UserPage {
   previous_cursor?: string;
 }
 
-export interface TimelinePage {
+export interface TimelinePage extends Included {
   tweets: PublicTweet[];
-  users: PublicUser[];
   next_cursor?: string;
   previous_cursor?: string;
 }
@@ -200,10 +232,11 @@ export interface ActionMap {
   /** The session of an access token, from the primary; null where it is unknown or expired. */
   "user.authenticate": Call<{ token: string }, (TokenSession & { expiresAt: number }) | null>;
   /** Users in the order of the ids asked for; unknown ones are left out. */
-  "user.get": Call<{ ids: Id[]; with_metrics?: boolean }, PublicUser[]>;
-  "user.byUsername": Call<{ usernames: string[]; with_metrics?: boolean }, PublicUser[]>;
+  "user.get": Call<{ ids: Id[] } & UserExtras, PublicUser[]>;
+  "user.byUsername": Call<{ usernames: string[] } & UserExtras, PublicUser[]>;
   /** Lower-case username → id, of those that exist. */
   "user.resolve": Call<{ usernames: string[] }, Record<string, Id>>;
+  /** 404 where the pinned tweet is not there, 403 where it is another's. */
   "user.update": Call<ProfileChange, PublicUser>;
 
   "graph.follow": Call<{ target_user_id: Id }, { following: boolean; pending_follow: boolean }>;
@@ -220,8 +253,7 @@ export interface ActionMap {
       direction: EdgeDirection;
       limit: number;
       cursor?: string;
-      with_metrics?: boolean;
-    },
+    } & UserExtras,
     UserPage
   >;
   /** 404 where there is no such tweet, 403 across a block with its author. A retweet stands for its original. */
@@ -231,15 +263,21 @@ export interface ActionMap {
   "graph.unbookmark": Call<{ tweet_id: Id }, { bookmarked: boolean }>;
   /** Who liked or retweeted a tweet, newest first. 404 where there is no such tweet. */
   "graph.engaged": Call<
-    { tweet_id: Id; kind: "like" | "retweet"; limit: number; cursor?: string; with_metrics?: boolean },
+    { tweet_id: Id; kind: "like" | "retweet"; limit: number; cursor?: string } & UserExtras,
     UserPage
   >;
   /** The tweets that a user liked or (only the viewer's own, else 403) bookmarked, latest such act first. */
   "graph.engagements": Call<TweetListQuery & { user_id: Id; kind: "like" | "bookmark" }, TimelinePage>;
 
-  /** 422 where the same key came with another tweet; 404 where a referenced tweet is not there, 403 across a block. */
+  /** 422 where the same key came with another tweet; 404 where a referenced tweet is not there, 403 across a block or where its author does not let the viewer reply. */
   "tweet.create": Call<
-    { text: string; in_reply_to_tweet_id?: Id; quote_tweet_id?: Id; idempotency_key?: string },
+    {
+      text: string;
+      in_reply_to_tweet_id?: Id;
+      quote_tweet_id?: Id;
+      reply_settings?: ReplySettings;
+      idempotency_key?: string;
+    },
     Tweet
   >;
   "tweet.delete": Call<{ id: Id }, { deleted: boolean }>;
@@ -247,9 +285,16 @@ export interface ActionMap {
   "tweet.retweet": Call<{ tweet_id: Id }, { retweeted: boolean; id: Id }>;
   "tweet.unretweet": Call<{ tweet_id: Id }, { retweeted: boolean }>;
   /** The tweets that reply to, quote or retweet a tweet, newest first. 404 where there is no such tweet. */
-  "tweet.about": Call<TweetListQuery & { tweet_id: Id; kind: "reply" | "quote" | "retweet" }, TimelinePage>;
+  "tweet.about": Call<
+    TweetListQuery & {
+      tweet_id: Id;
+      kind: "reply" | "quote" | "retweet";
+      exclude?: readonly Excludable[];
+    },
+    TimelinePage
+  >;
   /** Tweets in the order of the ids asked for, with their authors; unknown and deleted ones are left out. */
-  "tweet.get": Call<{ ids: Id[] } & TweetExtras, { tweets: PublicTweet[]; users: PublicUser[] }>;
+  "tweet.get": Call<{ ids: Id[] } & TweetExtras, Included & { tweets: PublicTweet[] }>;
 
   /**
    * The tweets of the last 7 days that a query matches, newest first; without those across a block with the viewer. 400

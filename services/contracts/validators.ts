@@ -1,5 +1,6 @@
 import { limits } from "../../config/limits.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
+import { EXCLUDABLE, TWEET_EXPANSIONS } from "./actions.ts";
 
 interface Fault {
   type: string;
@@ -28,11 +29,21 @@ export const optional = (type: "string" | "boolean" | "number") => ({ type, opti
 /** A list of at most `max` ids. */
 export const idList = (max: number) => ({ type: "array", min: 1, max, items: id }) as const;
 
+/** Rules of UserExtras. */
+export const userExtras = { with_metrics: optional("boolean"), with_latest: optional("boolean") } as const;
+
 /** Rules of TweetExtras. */
 export const tweetExtras = {
-  with_authors: optional("boolean"),
-  with_metrics: optional("boolean"),
+  ...userExtras,
+  expand: { type: "array", optional: true, items: { type: "enum", values: [...TWEET_EXPANSIONS] } },
   with_tweet_metrics: optional("boolean"),
+} as const;
+
+/** What a timeline may leave out. */
+export const exclude = {
+  type: "array",
+  optional: true,
+  items: { type: "enum", values: [...EXCLUDABLE] },
 } as const;
 
 export const cursor = { type: "string", optional: true } as const;

@@ -3,11 +3,11 @@ import type { EdgeDirection, Id, RelationKind } from "../contracts/actions.ts";
 import { type Ctx, requireSelf } from "../contracts/context.ts";
 import { READ_SCOPES, type Scope } from "../contracts/scopes.ts";
 import { type Endpoint, forReader, forViewer } from "./endpoint.ts";
+import { withTweets } from "./expanded-users.ts";
 import { id, pageSize, paginationToken, type Shape, shape } from "./fields.ts";
 import { userPageAnswer } from "./present/answers.ts";
 import { done, USER_PAGE_ANSWER } from "./present/objects.ts";
-import { tweetFields } from "./present/tweets.ts";
-import { userExpansions, userFields } from "./present/users.ts";
+import { USER_VIEW, userExtrasOf } from "./present/users.ts";
 import { boolean, object, type TypeOf } from "./schema.ts";
 
 /** What the API calls each kind of edge, and the actions that make and undo it. */
@@ -35,9 +35,7 @@ const OWNER = shape({ id });
 const TARGET = shape({ target_user_id: id });
 const PAIR = shape({ source_user_id: id, target_user_id: id });
 const LIST = shape({
-  "user.fields": userFields,
-  "tweet.fields": tweetFields,
-  expansions: userExpansions,
+  ...USER_VIEW,
   max_results: pageSize(limits.listPage),
   pagination_token: paginationToken,
 });
@@ -118,7 +116,8 @@ async function listOf(
   of: { user_id: Id; kind: RelationKind; direction: EdgeDirection },
   query: typeof LIST extends Shape<infer Q> ? Q : never,
 ): Promise<TypeOf<typeof USER_PAGE_ANSWER>> {
-  const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
-  const wanted = { ...of, limit, cursor, with_metrics: selected.metrics };
-  return userPageAnswer(await ctx.call("graph.list", wanted), selected);
+  const { max_results: limit, pagination_token: cursor } = query;
+  const extras = userExtrasOf(query["user.fields"], query.expansions);
+  const page = await ctx.call("graph.list", { ...of, limit, cursor, ...extras });
+  return userPageAnswer(await withTweets(ctx, page, query), query);
 }

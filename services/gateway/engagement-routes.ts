@@ -1,13 +1,14 @@
 import { limits } from "../../config/limits.ts";
-import type { Id } from "../contracts/actions.ts";
+import { EXCLUDABLE, type Excludable, type Id } from "../contracts/actions.ts";
 import { type Ctx, requireSelf } from "../contracts/context.ts";
 import { READ_SCOPES } from "../contracts/scopes.ts";
 import { type Endpoint, forReader, forViewer } from "./endpoint.ts";
-import { id, pageSize, paginationToken, type Shape, shape } from "./fields.ts";
+import { withTweets } from "./expanded-users.ts";
+import { id, optional, pageSize, paginationToken, type Shape, shape, someOf } from "./fields.ts";
 import { timelineAnswer, userPageAnswer } from "./present/answers.ts";
 import { done, TIMELINE_ANSWER, USER_PAGE_ANSWER } from "./present/objects.ts";
-import { extrasOf, TWEET_VIEW, tweetFields } from "./present/tweets.ts";
-import { userExpansions, userFields } from "./present/users.ts";
+import { extrasOf, TWEET_VIEW, type TweetView } from "./present/tweets.ts";
+import { USER_VIEW, userExtrasOf } from "./present/users.ts";
 import { boolean, object, string, type TypeOf } from "./schema.ts";
 
 /** What a user may do with a tweet, the actions that do and undo it, and what the path calls the tweet. */
@@ -40,15 +41,16 @@ const ENGAGEMENTS = [
 
 const ONE = shape({ id });
 const TWEET = shape({ tweet_id: id });
-const TWEETS = shape({
-  ...TWEET_VIEW,
-  max_results: pageSize(limits.timelinePage),
-  pagination_token: paginationToken,
+const LIST = { ...TWEET_VIEW, pagination_token: paginationToken };
+const PAGE = shape({ ...LIST, max_results: pageSize(limits.timelinePage) });
+const LIKED = shape({ ...LIST, max_results: pageSize(limits.likedPage) });
+const QUOTES = shape({
+  ...LIST,
+  max_results: pageSize(limits.quotesPage),
+  exclude: optional(someOf(EXCLUDABLE)),
 });
 const USERS = shape({
-  "user.fields": userFields,
-  "tweet.fields": tweetFields,
-  expansions: userExpansions,
+  ...USER_VIEW,
   max_results: pageSize(limits.engagedPage),
   pagination_token: paginationToken,
 });
@@ -94,25 +96,33 @@ export const engagementRoutes: Endpoint[] = [
       },
     ),
   ]),
-  ...(["like", "bookmark"] as const).map((kind) =>
-    forViewer(
-      {
-        method: "GET",
-        path: kind === "like" ? "2/users/:id/liked_tweets" : "2/users/:id/bookmarks",
-        tag: "Engagement",
-        summary: kind === "like" ? "The tweets that a user liked" : "Your own bookmarks",
-        answer: TIMELINE_ANSWER,
-        rate: "read",
-        scopes: [...READ_SCOPES, `${kind}.read`],
-        params: ONE,
-        query: TWEETS,
-      },
-      async ({ ctx, params, query }) => {
-        const { max_results: limit, pagination_token: cursor } = query;
-        const wanted = { user_id: params.id, kind, limit, cursor, ...extrasOf(query) };
-        return timelineAnswer(await ctx.call("graph.engagements", wanted), query);
-      },
-    ),
+  forViewer(
+    {
+      method: "GET",
+      path: "2/users/:id/liked_tweets",
+      tag: "Engagement",
+      summary: "The tweets that a user liked",
+      rate: "read",
+      scopes: [...READ_SCOPES, "like.read"],
+      params: ONE,
+      query: LIKED,
+      answer: TIMELINE_ANSWER,
+    },
+    ({ ctx, params, query }) => engagements(ctx, params.id, "like", query),
+  ),
+  forViewer(
+    {
+      method: "GET",
+      path: "2/users/:id/bookmarks",
+      tag: "Engagement",
+      summary: "Your own bookmarks",
+      rate: "read",
+      scopes: [...READ_SCOPES, "bookmark.read"],
+      params: ONE,
+      query: PAGE,
+      answer: TIMELINE_ANSWER,
+    },
+    ({ ctx, params, query }) => engagements(ctx, params.id, "bookmark", query),
   ),
   forViewer(
     {
@@ -142,27 +152,62 @@ export const engagementRoutes: Endpoint[] = [
     },
     ({ ctx, params, query }) => engaged(ctx, params.id, "retweet", query),
   ),
-  ...(["quote", "retweet"] as const).map((kind) =>
-    forReader(
-      {
-        method: "GET",
-        path: kind === "quote" ? "2/tweets/:id/quote_tweets" : "2/tweets/:id/retweets",
-        tag: "Engagement",
-        summary: kind === "quote" ? "The tweets that quote a tweet" : "The retweets of a tweet",
-        answer: TIMELINE_ANSWER,
-        rate: "read",
-        scopes: READ_SCOPES,
-        params: ONE,
-        query: TWEETS,
-      },
-      async ({ ctx, params, query }) => {
-        const { max_results: limit, pagination_token: cursor } = query;
-        const wanted = { tweet_id: params.id, kind, limit, cursor, ...extrasOf(query) };
-        return timelineAnswer(await ctx.call("tweet.about", wanted), query);
-      },
-    ),
+  forReader(
+    {
+      method: "GET",
+      path: "2/tweets/:id/quote_tweets",
+      tag: "Engagement",
+      summary: "The tweets that quote a tweet",
+      rate: "read",
+      scopes: READ_SCOPES,
+      params: ONE,
+      query: QUOTES,
+      answer: TIMELINE_ANSWER,
+    },
+    ({ ctx, params, query }) => about(ctx, params.id, "quote", query),
+  ),
+  forReader(
+    {
+      method: "GET",
+      path: "2/tweets/:id/retweets",
+      tag: "Engagement",
+      summary: "The retweets of a tweet",
+      rate: "read",
+      scopes: READ_SCOPES,
+      params: ONE,
+      query: PAGE,
+      answer: TIMELINE_ANSWER,
+    },
+    ({ ctx, params, query }) => about(ctx, params.id, "retweet", query),
   ),
 ];
+
+interface TweetPage extends TweetView {
+  max_results: number;
+  pagination_token: string | undefined;
+}
+
+async function engagements(
+  ctx: Ctx,
+  user_id: Id,
+  kind: "like" | "bookmark",
+  query: TweetPage,
+): Promise<TypeOf<typeof TIMELINE_ANSWER>> {
+  const { max_results: limit, pagination_token: cursor } = query;
+  const wanted = { user_id, kind, limit, cursor, ...extrasOf(query) };
+  return timelineAnswer(await ctx.call("graph.engagements", wanted), query);
+}
+
+async function about(
+  ctx: Ctx,
+  tweet_id: Id,
+  kind: "quote" | "retweet",
+  query: TweetPage & { exclude?: Excludable[] },
+): Promise<TypeOf<typeof TIMELINE_ANSWER>> {
+  const { max_results: limit, pagination_token: cursor, exclude } = query;
+  const wanted = { tweet_id, kind, limit, cursor, exclude, ...extrasOf(query) };
+  return timelineAnswer(await ctx.call("tweet.about", wanted), query);
+}
 
 async function engaged(
   ctx: Ctx,
@@ -170,7 +215,8 @@ async function engaged(
   kind: "like" | "retweet",
   query: typeof USERS extends Shape<infer Q> ? Q : never,
 ): Promise<TypeOf<typeof USER_PAGE_ANSWER>> {
-  const { "user.fields": selected, max_results: limit, pagination_token: cursor } = query;
-  const wanted = { tweet_id, kind, limit, cursor, with_metrics: selected.metrics };
-  return userPageAnswer(await ctx.call("graph.engaged", wanted), selected);
+  const { max_results: limit, pagination_token: cursor } = query;
+  const extras = userExtrasOf(query["user.fields"], query.expansions);
+  const page = await ctx.call("graph.engaged", { tweet_id, kind, limit, cursor, ...extras });
+  return userPageAnswer(await withTweets(ctx, page, query), query);
 }

@@ -10,8 +10,10 @@ import type { JsonSchema } from "./schema.ts";
 /** The rule of one parameter, and the type it has once it has passed. */
 export interface Field<T> {
   readonly rule: ValidationRuleObject;
-  /** What a client sends, for the reference; a list stands for its items separated by commas. */
-  readonly schema: JsonSchema;
+  /** What a client sends, for the reference, or absent from it; in a query, a list stands for its items and commas. */
+  readonly schema?: JsonSchema;
+  /** Whether its rule looks into lists and objects; otherwise it takes none. */
+  readonly nested?: boolean;
   /** Where the parameter is an object: what it may hold. */
   readonly part?: Shape<T>;
   /** Never set: carries the type. */
@@ -52,6 +54,7 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
   const check = validator.compile(
     Object.fromEntries(entries.map(([name, { rule }]) => [name, { nullable: false, ...rule }])),
   );
+  const flat = new Set(entries.flatMap(([name, { nested = false, part }]) => (nested || part ? [] : name)));
   const parts = new Map(entries.flatMap(([name, { part }]) => (part ? [[name, part] as const] : [])));
   const faults = (raw: Record<string, unknown>): FieldError[] => {
     const names = Object.keys(raw);
@@ -60,7 +63,7 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
       .map((name) => fieldError(name, raw[name], "is not a known parameter"));
     // Other parameters take none, and messages about a deeply nested one would overflow the stack.
     const nested = names.filter(
-      (name) => known.has(name) && !parts.has(name) && typeof raw[name] === "object" && raw[name] !== null,
+      (name) => flat.has(name) && typeof raw[name] === "object" && raw[name] !== null,
     );
     errors.push(...nested.map((name) => fieldError(name, raw[name], "must not be a list or an object")));
     for (const [name, part] of parts) errors.push(...faultsOfPart(name, raw[name], part));
@@ -85,7 +88,7 @@ function schemaOf(fields: [string, Field<unknown>][]): Shape<unknown>["schema"] 
   );
   return {
     type: "object",
-    properties: Object.fromEntries(fields.map(([name, { schema }]) => [name, schema])),
+    properties: Object.fromEntries(fields.flatMap(([name, { schema }]) => (schema ? [[name, schema]] : []))),
     ...(required.length > 0 ? { required } : {}),
     additionalProperties: false,
   };
@@ -169,6 +172,16 @@ export function optional<T>(field: Field<T>): Field<T | undefined> {
   return { ...field, rule: { ...field.rule, optional: true } };
 }
 
+/** A field that null clears. */
+export function nullable<T>({ rule, schema, ...field }: Field<T>): Field<T | null> {
+  const { type } = schema ?? {};
+  return {
+    ...field,
+    rule: { ...rule, nullable: true },
+    schema: { ...schema, ...(typeof type === "string" ? { type: [type, "null"] } : {}) },
+  };
+}
+
 /** What the reference says of a field. */
 export function described<T>(field: Field<T>, description: string): Field<T> {
   return { ...field, schema: { ...field.schema, description } };
@@ -182,6 +195,38 @@ const ID = { type: "string", pattern: "^[0-9]{1,19}$", examples: ["2244994945"] 
 export const id: Field<Id> = decoded("must be an id: 1 to 19 digits", ID, (raw) =>
   isId(raw) ? raw : undefined,
 );
+
+/** A list of at most `max` ids, in a body. */
+export function idsInBody(max: number): Field<Id[]> {
+  return {
+    nested: true,
+    schema: { type: "array", items: ID, maxItems: max },
+    rule: custom(
+      `must be a list of at most ${max} ids`,
+      (raw) => Array.isArray(raw) && raw.length <= max && raw.every(isId),
+    ),
+  };
+}
+
+/**
+ * A parameter of the X API for what Roost does not have: refused by its name, except for the value that asks for nothing.
+ * The reference does not have it.
+ */
+export function unsupported(reason: string, nothing?: unknown): Field<unknown> {
+  const isNothing = (raw: unknown) => nothing !== undefined && raw === nothing;
+  return { nested: true, rule: { ...custom(`is not supported: ${reason}`, isNothing), optional: true } };
+}
+
+function custom(message: string, isValid: (raw: unknown) => boolean): ValidationRuleObject {
+  return {
+    type: "custom",
+    messages: { invalid: message },
+    check(raw: unknown, errors: { type: string; actual: unknown }[]) {
+      if (!isValid(raw)) errors.push({ type: "invalid", actual: raw });
+      return raw;
+    },
+  };
+}
 
 /** One or more distinct values of an enumeration, separated by commas. */
 export function someOf<T extends string>(known: readonly T[]): Field<T[]> {

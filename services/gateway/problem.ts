@@ -37,6 +37,20 @@ export function notFoundProblem(resource: ResourceType, parameter: string, value
   };
 }
 
+/** The X API's problem of a resource that is there, but not for this viewer. */
+export function unauthorizedProblem(resource: ResourceType, parameter: string, value: string) {
+  return {
+    value,
+    detail: `Sorry, you are not authorized to see the ${resource} with ${parameter}: [${value}].`,
+    title: "Authorization Error",
+    resource_type: resource,
+    parameter,
+    resource_id: value,
+    section: "includes" as const,
+    type: `${TYPES}not-authorized-for-resource`,
+  };
+}
+
 /** 404 for the one resource that a request names. */
 export function notFound(resource: ResourceType, parameter: string, value: string): GatewayError {
   const { detail, ...members } = notFoundProblem(resource, parameter, value);

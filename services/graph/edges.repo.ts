@@ -171,6 +171,27 @@ export async function blockBetween(db: ShardDb, one: Id, other: Id): Promise<boo
   return row?.blocked ?? false;
 }
 
+/** Which of some users a block stands between and a viewer, in either direction; asked of the viewer's shard. */
+export async function blockedAmong(db: ShardDb, viewer: Id, others: readonly Id[]): Promise<Set<Id>> {
+  const rows = await db.read(
+    { id: viewer },
+    sql<{ id: Id }>`
+      SELECT dst AS id FROM edges WHERE src = ${viewer} AND kind = 'block' AND dst = ANY(${others}::bigint[])
+      UNION
+      SELECT src FROM inverse_edges WHERE dst = ${viewer} AND kind = 'block' AND src = ANY(${others}::bigint[])`,
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** Whether an edge stands, on the primary of its source. */
+export async function edgeStands(db: ShardDb, { src, kind, dst }: EdgeKey): Promise<boolean> {
+  const rows = await db.read(
+    { id: src },
+    sql<{ id: Id }>`SELECT id FROM edges WHERE src = ${src} AND kind = ${kind} AND dst = ${dst}`,
+  );
+  return rows.length > 0;
+}
+
 /** Ends a follow that stands across a block, if it still does: one that no request would have let through. */
 export function endBlockedFollow(db: ShardDb, { src, dst }: { src: Id; dst: Id }): Promise<Id[]> {
   const follow = { src, kind: "follow", dst } as const;

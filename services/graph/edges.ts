@@ -78,7 +78,7 @@ export class Edges {
   }
 
   async list(viewer: Viewer | undefined, params: ParamsOf<"graph.list">): Promise<ResultOf<"graph.list">> {
-    const { user_id, kind, direction, limit, cursor, with_metrics } = params;
+    const { user_id, kind, direction, limit, cursor, ...extras } = params;
     if (kind !== "follow" && (user_id !== viewer?.userId || direction === "in")) {
       throw new RoostError("FORBIDDEN", `The list of ${kind}s is its owner's only.`, {
         errors: [{ message: "must be the signed-in user's id", parameters: { id: [user_id] } }],
@@ -88,7 +88,7 @@ export class Edges {
     const found = await listEdges(this.#db, { id: user_id, kind, direction }, { limit: limit + 1, ...from });
     if (found.length === 0 && !(await userExists(this.#db, user_id))) throw unknownUser("id", user_id);
     const { others, ...cursors } = pageOfEdges(found, limit, from);
-    const users = await this.#users.get(others, { withMetrics: with_metrics });
+    const users = await this.#users.get(others, extras);
     return { users: others.flatMap((id) => users.get(id) ?? []), ...cursors };
   }
 

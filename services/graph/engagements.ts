@@ -49,12 +49,12 @@ export class Engagements {
 
   /** Who liked or retweeted a tweet. */
   async engaged(params: ParamsOf<"graph.engaged">): Promise<UserPage> {
-    const { tweet_id, kind, limit, cursor, with_metrics } = params;
+    const { tweet_id, kind, limit, cursor, ...extras } = params;
     const { id } = await requireOriginal(this.#db, "tweet_id", tweet_id);
     const from = readCursor(cursor);
     const found = await listEdges(this.#db, { id, kind, direction: "in" }, { limit: limit + 1, ...from });
     const { others, ...cursors } = pageOfEdges(found, limit, from);
-    const users = await this.#users.get(others, { withMetrics: with_metrics });
+    const users = await this.#users.get(others, extras);
     return { users: others.flatMap((user) => users.get(user) ?? []), ...cursors };
   }
 
@@ -63,7 +63,7 @@ export class Engagements {
     const { user_id, kind, ...query } = params;
     if (kind === "bookmark") requireSelf({ meta: { viewer } }, user_id);
     else if (!(await userExists(this.#db, user_id))) throw unknownUser("id", user_id);
-    return this.#lists.along({ id: user_id, kind, direction: "out" }, query);
+    return this.#lists.along({ id: user_id, kind, direction: "out" }, query, viewer.userId);
   }
 
   async #add({ userId: src }: Viewer, kind: "like" | "bookmark", tweet: Id): Promise<void> {

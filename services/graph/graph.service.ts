@@ -6,7 +6,7 @@ import { resourcesOf } from "../../mixins/resources.ts";
 import { RELATION_KINDS } from "../contracts/actions.ts";
 import { requireReader, requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { cursor, id, optional, tweetList } from "../contracts/validators.ts";
+import { cursor, id, tweetList, userExtras } from "../contracts/validators.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { Edges, edgeOf } from "./edges.ts";
 import { Engagements } from "./engagements.ts";
@@ -65,7 +65,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
           direction: { type: "enum", values: ["out", "in"] },
           limit: { type: "number", integer: true, min: limits.listPage.min, max: limits.listPage.max },
           cursor,
-          with_metrics: optional("boolean"),
+          ...userExtras,
         },
         handler: (ctx) => edges.list(requireReader(ctx), ctx.params),
       },
@@ -90,7 +90,7 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
           kind: { type: "enum", values: ["like", "retweet"] },
           limit: { type: "number", integer: true, min: 1, max: limits.engagedPage.max },
           cursor,
-          with_metrics: optional("boolean"),
+          ...userExtras,
         },
         handler: (ctx) => engagements.engaged(ctx.params),
       },

@@ -22,7 +22,7 @@ export async function tweetsNow(db: ShardDb, ids: Id[]): Promise<(TweetNow | und
   const rows = await db.readByIds(
     ids,
     (part) => sql<TweetRow & AuthorRow>`
-      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, t.lang,
+      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, t.lang, t.reply_settings,
              p.state AS mode, r.pinned, r.seconds, r.tweets, r.read_rate, r.read_rate_alone, r.active_share,
              extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago,
              counter_value(t.author_id, 'followers') AS followers

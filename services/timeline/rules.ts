@@ -1,4 +1,4 @@
-import type { Excludable, Id, Tweet } from "../contracts/actions.ts";
+import type { Id, Tweet } from "../contracts/actions.ts";
 import { existsIn, referenceOf } from "../tweet/references.ts";
 
 /** How a viewer stands to an author. */
@@ -51,14 +51,6 @@ export function belongsInSearch(tweet: Tweet, known: Known): boolean {
 export function belongsInMentions(viewer: Id | undefined, tweet: Tweet, known: Known): boolean {
   const hidden = tweet.author_id !== viewer && isHidden(known.standings.get(tweet.author_id));
   return existsIn(known.alive, tweet) && !hidden;
-}
-
-/** Whether a query leaves a tweet out. Pure. */
-export function isExcluded(tweet: Tweet, exclude: readonly Excludable[] = []): boolean {
-  return (
-    (exclude.includes("retweets") && referenceOf(tweet, "retweeted") !== undefined) ||
-    (exclude.includes("replies") && referenceOf(tweet, "replied_to") !== undefined)
-  );
 }
 
 /** The authors whose standing the rules ask for: those of the tweets, of originals and of what is replied to. */

@@ -79,7 +79,7 @@ export async function tweetsOf(
       authors,
       limit,
       (part) => sql<TweetRow>`
-        SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, t.lang
+        SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, t.lang, t.reply_settings
         FROM unnest(${part}::bigint[]) AS author
         CROSS JOIN LATERAL (
           SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
@@ -91,7 +91,7 @@ export async function tweetsOf(
   const rows = await db.readByIds(
     authors,
     (part) => sql<TweetRow>`
-      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, t.lang
+      SELECT t.id, t.author_id, t.text, t.entities, t.referenced_tweets, t.conversation_id, t.lang, t.reply_settings
         FROM unnest(${part}::bigint[]) AS author
       CROSS JOIN LATERAL (
         SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}

@@ -7,7 +7,8 @@ import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id, TimelinePage, TimelineQuery, Tweet } from "../contracts/actions.ts";
 import { cursorsAround, readCursor } from "../contracts/cursor.ts";
 import { RoostError } from "../contracts/errors.ts";
-import { idsAndOriginals, originalsOf } from "../tweet/references.ts";
+import { Expander } from "../tweet/expansions.ts";
+import { idsAndOriginals, isExcluded, originalsOf } from "../tweet/references.ts";
 import { existingIds } from "../tweet/tweet.repo.ts";
 import { TweetCache } from "../tweet/tweet-cache.ts";
 import { UserReader } from "../user/user-reader.ts";
@@ -19,7 +20,6 @@ import {
   belongsInHome,
   belongsInMentions,
   belongsOnPage,
-  isExcluded,
   type Known,
   type Standing,
 } from "./rules.ts";
@@ -48,6 +48,7 @@ export class Timelines {
   readonly #metrics: Metrics;
   readonly #tweets: TweetCache;
   readonly #users: UserReader;
+  readonly #expander: Expander;
   readonly #cache: HomeCache | undefined;
   /** However many timelines are cold, Postgres has time and connections for others too. */
   readonly #cold = new Gate("The timeline", limits.coldReads);
@@ -58,6 +59,7 @@ export class Timelines {
     this.#metrics = metrics;
     this.#tweets = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
+    this.#expander = new Expander(db, this.#tweets, this.#users);
     this.#cache = redis && new HomeCache(db, redis, metrics, this.#cold, countsReads);
   }
 
@@ -71,6 +73,7 @@ export class Timelines {
       },
     };
     return this.#page(
+      viewer,
       query,
       (ask, rule) => this.#find(viewer, ask, skeleton, rule),
       (tweet, known) => belongsInHome(viewer, tweet, known),
@@ -86,6 +89,7 @@ export class Timelines {
       authors: () => [author],
     };
     const page = await this.#page(
+      viewer,
       query,
       (ask, rule) => this.#find(viewer, ask, skeleton, rule),
       belongsOnPage,
@@ -106,12 +110,14 @@ export class Timelines {
           return tweets.filter((tweet) => rule(tweet, { alive, standings }));
         },
       );
-    const page = await this.#page(query, find, (tweet, known) => belongsInMentions(viewer, tweet, known));
+    const page = await this.#page(viewer, query, find, (tweet, known) =>
+      belongsInMentions(viewer, tweet, known),
+    );
     return this.#ofSomebody(query.user_id, page);
   }
 
-  /** Presentation: cuts the page, adds cursors, counts and authors. */
-  async #page(query: TimelineQuery, find: Find, rule: Rule): Promise<TimelinePage> {
+  /** Presentation: cuts the page, adds cursors, counts and what it expands to. */
+  async #page(viewer: Id | undefined, query: TimelineQuery, find: Find, rule: Rule): Promise<TimelinePage> {
     const from = readCursor(query.cursor);
     const nextNewer = from.after !== undefined;
     // One more than asked for tells whether there is a next page.
@@ -120,13 +126,13 @@ export class Timelines {
     const found = await find(ask, shown);
     const full = found.length > query.limit;
     const page = nextNewer ? found.slice(-query.limit) : found.slice(0, query.limit);
-    const [tweets, users] = await Promise.all([
+    const [tweets, included] = await Promise.all([
       query.with_tweet_metrics ? this.#tweets.count(page) : page,
-      this.#users.authorsOf(page, query),
+      this.#expander.of(page, query, viewer),
     ]);
     return {
       tweets,
-      users,
+      ...included,
       ...cursorsAround({ newest: page[0]?.id, oldest: page.at(-1)?.id, from, full }),
     };
   }

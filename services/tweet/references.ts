@@ -1,4 +1,4 @@
-import type { EdgeKind, Id, Tweet, TweetEntities, TweetReference } from "../contracts/actions.ts";
+import type { EdgeKind, Excludable, Id, Tweet, TweetEntities, TweetReference } from "../contracts/actions.ts";
 
 /** What a tweet refers to in one way, if it does. */
 export function referenceOf(
@@ -22,6 +22,14 @@ export function idsAndOriginals(tweets: readonly Tweet[]): Id[] {
 export function existsIn(alive: ReadonlySet<Id>, tweet: Tweet): boolean {
   const original = referenceOf(tweet, "retweeted");
   return alive.has(tweet.id) && (!original || alive.has(original.id));
+}
+
+/** Whether a query leaves a tweet out. Pure. */
+export function isExcluded(tweet: Tweet, exclude: readonly Excludable[] = []): boolean {
+  return (
+    (exclude.includes("retweets") && referenceOf(tweet, "retweeted") !== undefined) ||
+    (exclude.includes("replies") && referenceOf(tweet, "replied_to") !== undefined)
+  );
 }
 
 /** The edges that are part of a tweet: to what it replies to and quotes, and to whom it mentions. Pure. */

@@ -3,6 +3,7 @@ import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type {
   EdgeDirection,
   EdgeKind,
+  Excludable,
   Id,
   ParamsOf,
   TimelinePage,
@@ -12,36 +13,43 @@ import { readCursor } from "../contracts/cursor.ts";
 import { pageOfEdges } from "../graph/edge-page.ts";
 import { listEdges } from "../graph/edges.repo.ts";
 import { UserReader } from "../user/user-reader.ts";
+import { Expander } from "./expansions.ts";
 import { requireOriginal } from "./originals.ts";
+import { isExcluded } from "./references.ts";
 import { TweetCache } from "./tweet-cache.ts";
 
-/** Lists of tweets that edges make: what a user liked, what replies to a tweet. Deleted tweets are left out of a page. */
+/** Lists of tweets that edges make: what a user liked, what replies to a tweet. Deleted tweets, and those a query excludes, are left out of a page. */
 export class TweetLists {
   readonly #db: ShardDb;
   readonly #cache: TweetCache;
-  readonly #users: UserReader;
+  readonly #expander: Expander;
 
   constructor({ db, redis }: Pick<Resources, "db" | "redis">) {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
-    this.#users = new UserReader({ db, redis });
+    this.#expander = new Expander(db, this.#cache, new UserReader({ db, redis }));
   }
 
   /** The tweets at the other ends of the edges of a user or tweet, latest edge first. */
   async along(
     of: { id: Id; kind: EdgeKind; direction: EdgeDirection },
-    query: TweetListQuery,
+    query: TweetListQuery & { exclude?: readonly Excludable[] },
+    viewer: Id | undefined,
   ): Promise<TimelinePage> {
     const from = readCursor(query.cursor);
     const found = await listEdges(this.#db, of, { limit: query.limit + 1, ...from });
     const { others, ...cursors } = pageOfEdges(found, query.limit, from);
-    const tweets = await this.#cache.show(others, { withMetrics: query.with_tweet_metrics });
-    return { tweets, users: await this.#users.authorsOf(tweets, query), ...cursors };
+    const shown = await this.#cache.show(others, { withMetrics: query.with_tweet_metrics });
+    const tweets = shown.filter((tweet) => !isExcluded(tweet, query.exclude));
+    return { tweets, ...(await this.#expander.of(tweets, query, viewer)), ...cursors };
   }
 
   /** What replies to, quotes or retweets a tweet. Throws 404 where there is no such tweet. */
-  async about({ tweet_id, kind, ...query }: ParamsOf<"tweet.about">): Promise<TimelinePage> {
+  async about(
+    { tweet_id, kind, ...query }: ParamsOf<"tweet.about">,
+    viewer: Id | undefined,
+  ): Promise<TimelinePage> {
     const { id } = await requireOriginal(this.#db, "tweet_id", tweet_id);
-    return this.along({ id, kind, direction: "in" }, query);
+    return this.along({ id, kind, direction: "in" }, query, viewer);
   }
 }

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { limits } from "../../config/limits.ts";
 import { bucketOf, idTime } from "../../mixins/shard-db/ids.ts";
 import { type ReadOptions, type ShardDb, sql, type Tx } from "../../mixins/shard-db/index.ts";
-import type { Id, Tweet, TweetEntities, TweetReference } from "../contracts/actions.ts";
+import type { Id, ReplySettings, Tweet, TweetEntities, TweetReference } from "../contracts/actions.ts";
 import { RoostError } from "../contracts/errors.ts";
 import { type EdgeKey, INLINE_GRACE } from "../graph/edges.repo.ts";
 import { edgesOf } from "./references.ts";
@@ -15,6 +15,7 @@ export interface TweetRow {
   referenced_tweets: TweetReference[] | null;
   conversation_id: Id | null;
   lang: string;
+  reply_settings: ReplySettings | null;
 }
 
 export interface NewTweet {
@@ -27,6 +28,7 @@ export interface NewTweet {
   conversation_id: Id | undefined;
   /** BCP 47. */
   lang: string;
+  reply_settings?: ReplySettings;
   idempotency_key?: string;
 }
 
@@ -38,7 +40,7 @@ export interface ChangedEdge {
 
 /** A stored row as a tweet. */
 export function toTweet(row: TweetRow): Tweet {
-  const { id, author_id, text, entities, referenced_tweets, conversation_id, lang } = row;
+  const { id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings } = row;
   return {
     id,
     author_id,
@@ -48,6 +50,7 @@ export function toTweet(row: TweetRow): Tweet {
     lang,
     ...(entities ? { entities } : {}),
     ...(referenced_tweets ? { referenced_tweets } : {}),
+    ...(reply_settings ? { reply_settings } : {}),
   };
 }
 
@@ -57,22 +60,30 @@ interface InsertedRow extends TweetRow {
 }
 
 const insert = (tweet: NewTweet) => {
-  const { author_id, text, entities, references, conversation_id = null, lang } = tweet;
+  const {
+    author_id,
+    text,
+    entities,
+    references,
+    conversation_id = null,
+    lang,
+    reply_settings = null,
+  } = tweet;
   const edges = edgesOf(references, entities);
   return sql<InsertedRow>`
   WITH made AS (
-    INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, conversation_id, lang)
+    INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings)
     VALUES (next_id(${bucketOf(author_id)}), ${author_id}, ${text},
             nullif(${JSON.stringify(entities)}::jsonb, '{}'), nullif(${JSON.stringify(references)}::jsonb, '[]'),
-            ${conversation_id}, ${lang})
-    RETURNING id, author_id, text, entities, referenced_tweets, conversation_id, lang
+            ${conversation_id}, ${lang}, ${reply_settings})
+    RETURNING id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings
   ), linked AS (
     INSERT INTO edges (src, kind, dst, id)
     SELECT made.id, link.kind::edge_kind, link.dst, made.id
     FROM made, unnest(${edges.map(({ kind }) => kind)}::text[], ${edges.map(({ dst }) => dst)}::bigint[]) AS link (kind, dst)
     RETURNING bucket_of(src) AS bucket, jsonb_build_object('src', src::text, 'kind', kind, 'dst', dst::text) AS edge
   )
-  SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang,
+  SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings,
          enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)) AS job, count_delta(author_id, 'tweets', 1),
          (SELECT jsonb_agg(jsonb_build_object('edge', edge, 'job', enqueue(bucket, 'edge', edge, ${INLINE_GRACE})::text))
           FROM linked) AS edges
@@ -112,10 +123,14 @@ function inserted([row]: InsertedRow[]): Inserted {
 
 /** Claims the key for this transaction; the tweet it made before, if any. A racing request waits here for the first. */
 async function takeKey(tx: Tx, tweet: NewTweet, key: string): Promise<Tweet | undefined> {
-  const { author_id, text, references } = tweet;
+  const { author_id, text, references, reply_settings } = tweet;
   const body = hash(
     "sha256",
-    [text, ...references.map(({ type, id }) => `${type} ${id}`)].join("\0"),
+    [
+      text,
+      ...references.map(({ type, id }) => `${type} ${id}`),
+      ...(reply_settings ? [reply_settings] : []),
+    ].join("\0"),
     "buffer",
   );
   const claimed = await tx.query(sql<{ key: string }>`
@@ -141,6 +156,7 @@ async function takeKey(tx: Tx, tweet: NewTweet, key: string): Promise<Tweet | un
     referenced_tweets: references.length > 0 ? references : null,
     conversation_id: tweet.conversation_id ?? null,
     lang: tweet.lang,
+    reply_settings: reply_settings ?? null,
   });
 }
 
@@ -166,9 +182,9 @@ export async function insertRetweet(db: ShardDb, retweet: NewRetweet): Promise<I
       ), made AS (
         INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, lang)
         SELECT id, src, ${text}, ${JSON.stringify(entities)}::jsonb, ${JSON.stringify([reference])}::jsonb, ${original.lang} FROM edge
-        RETURNING id, author_id, text, entities, referenced_tweets, conversation_id, lang
+        RETURNING id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings
       )
-      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang,
+      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings,
              enqueue(bucket_of(id), 'tweet', jsonb_build_object('id', id::text)) AS job, count_delta(author_id, 'tweets', 1),
              enqueue(bucket_of(id), 'edge', ${JSON.stringify(edge)}, ${INLINE_GRACE}) AS edge_job
       FROM made`,
@@ -229,7 +245,7 @@ export function tweetsByIds(db: ShardDb, ids: readonly Id[], options: ReadOption
   return db.readByIds(
     ids,
     (part) => sql<TweetRow>`
-      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang FROM tweets WHERE id = ANY(${part})`,
+      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings FROM tweets WHERE id = ANY(${part})`,
     options,
   );
 }

@@ -3,10 +3,18 @@ import { limits } from "../../config/limits.ts";
 import { Batcher } from "../../mixins/batcher.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
-import { GRANULARITIES } from "../contracts/actions.ts";
+import { GRANULARITIES, REPLY_SETTINGS } from "../contracts/actions.ts";
 import { requireReader } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { id, idList, optionalId, searchRange, tweetExtras, tweetList } from "../contracts/validators.ts";
+import {
+  exclude,
+  id,
+  idList,
+  optionalId,
+  searchRange,
+  tweetExtras,
+  tweetList,
+} from "../contracts/validators.ts";
 import { Reconciler } from "../graph/reconciler.ts";
 import { resolver, Search } from "./search/search.ts";
 import { purgeIdempotencyKeys } from "./tweet.repo.ts";
@@ -40,6 +48,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
           text: { type: "string", max: 25_000 },
           in_reply_to_tweet_id: optionalId,
           quote_tweet_id: optionalId,
+          reply_settings: { type: "enum", values: [...REPLY_SETTINGS], optional: true },
           idempotency_key: { type: "string", min: 1, max: 128, optional: true },
         },
         handler: (ctx) => tweets.create(ctx),
@@ -51,7 +60,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
         readOnly: true,
         auth: "reader",
         params: { ids: idList(limits.lookup), ...tweetExtras },
-        handler: (ctx) => tweets.get(ctx.params),
+        handler: (ctx) => tweets.get(ctx.params, ctx.meta.viewer?.userId),
       },
       search: {
         readOnly: true,
@@ -72,8 +81,13 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
       about: {
         readOnly: true,
         auth: "reader",
-        params: { tweet_id: id, kind: { type: "enum", values: ["reply", "quote", "retweet"] }, ...tweetList },
-        handler: (ctx) => lists.about(ctx.params),
+        params: {
+          tweet_id: id,
+          kind: { type: "enum", values: ["reply", "quote", "retweet"] },
+          ...tweetList,
+          exclude,
+        },
+        handler: (ctx) => lists.about(ctx.params, ctx.meta.viewer?.userId),
       },
     }),
     started: () => housekeeping.start(),

@@ -5,13 +5,15 @@ import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id, ParamsOf, ResultOf, Tweet, TweetReference } from "../contracts/actions.ts";
 import { type Ctx, requireViewer } from "../contracts/context.ts";
 import { RoostError } from "../contracts/errors.ts";
-import { blockBetween } from "../graph/edges.repo.ts";
+import { blockBetween, edgeStands } from "../graph/edges.repo.ts";
 import type { Reconciler } from "../graph/reconciler.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { extractEntities, requireTweetText, withMentionIds } from "./entities.ts";
+import { Expander } from "./expansions.ts";
 import { languageOf } from "./language.ts";
 import { originalId, requireOriginal, unknownTweet } from "./originals.ts";
 import { retweetText } from "./references.ts";
+import { asksForFollow, mayReply } from "./reply-settings.ts";
 import {
   type ChangedEdge,
   deleteTweet,
@@ -30,6 +32,7 @@ export class Tweets {
   readonly #db: ShardDb;
   readonly #cache: TweetCache;
   readonly #users: UserReader;
+  readonly #expander: Expander;
   readonly #reconciler: Reconciler;
   readonly #nudge: (shard: string) => void;
 
@@ -41,6 +44,7 @@ export class Tweets {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
+    this.#expander = new Expander(db, this.#cache, this.#users);
     this.#reconciler = reconciler;
     this.#nudge = nudge;
   }
@@ -48,13 +52,14 @@ export class Tweets {
   /** Commits first, shows after: the author's own list has the tweet when this returns, the followers' soon after. */
   async create(ctx: Ctx<ParamsOf<"tweet.create">>): Promise<Tweet> {
     const { userId: author_id } = requireViewer(ctx);
-    const { text, idempotency_key, in_reply_to_tweet_id, quote_tweet_id } = ctx.params;
+    const { text, idempotency_key, in_reply_to_tweet_id, quote_tweet_id, reply_settings } = ctx.params;
     requireTweetText(text);
     const [parent, quoted, entities] = await Promise.all([
       this.#refer(author_id, "in_reply_to_tweet_id", in_reply_to_tweet_id),
       this.#refer(author_id, "quote_tweet_id", quote_tweet_id),
       this.#entities(ctx, text),
     ]);
+    if (parent) await this.#requireReplies(author_id, parent);
     const references = [...refersTo("replied_to", parent), ...refersTo("quoted", quoted)];
     const conversation_id = parent?.conversation_id;
     const made = await insertTweet(this.#db, {
@@ -64,6 +69,7 @@ export class Tweets {
       references,
       conversation_id,
       lang: languageOf(text),
+      reply_settings,
       idempotency_key,
     });
     await this.#settle(made, () => this.#cache.publish(made.tweet, made.job ? "new" : "known"));
@@ -114,9 +120,12 @@ export class Tweets {
     return { deleted: true };
   }
 
-  async get({ ids, ...extras }: ParamsOf<"tweet.get">): Promise<ResultOf<"tweet.get">> {
+  async get(
+    { ids, ...extras }: ParamsOf<"tweet.get">,
+    viewer: Id | undefined,
+  ): Promise<ResultOf<"tweet.get">> {
     const tweets = await this.#cache.show(ids, { withMetrics: extras.with_tweet_metrics });
-    return { tweets, users: await this.#users.authorsOf(tweets, extras) };
+    return { tweets, ...(await this.#expander.of(tweets, extras, viewer)) };
   }
 
   async #remove(id: Id, author: Id): Promise<void> {
@@ -142,6 +151,23 @@ export class Tweets {
       throw new RoostError("FORBIDDEN", "A block stands between you and the author of this tweet.");
     }
     return tweet;
+  }
+
+  /** Throws 403 where the author of a tweet, or of the one that began its conversation, does not let a user reply. */
+  async #requireReplies(viewer: Id, parent: Tweet): Promise<void> {
+    const { id, conversation_id } = parent;
+    const root = conversation_id === id ? undefined : await tweetNow(this.#db, conversation_id);
+    for (const tweet of root ? [root, parent] : [parent]) {
+      const follows = { src: tweet.author_id, kind: "follow", dst: viewer } as const;
+      const isFollowed = asksForFollow(tweet) && (await edgeStands(this.#db, follows));
+      if (!mayReply(viewer, tweet, isFollowed)) {
+        throw new RoostError("FORBIDDEN", "The author of this conversation does not let you reply to it.", {
+          errors: [
+            { message: "is a tweet you may not reply to", parameters: { in_reply_to_tweet_id: [id] } },
+          ],
+        });
+      }
+    }
   }
 
   /** Brings about at once what a reader of the own list must see; the jobs do the rest, or all where Redis is away. */

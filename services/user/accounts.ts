@@ -2,8 +2,10 @@ import type { Batcher } from "../../mixins/batcher.ts";
 import { ignoreDown } from "../../mixins/redis/leased.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import { sqlState } from "../../mixins/shard-db/pools.ts";
-import type { Id, ProfileChange, PublicUser, Session } from "../contracts/actions.ts";
+import type { Id, ProfileChange, PublicUser, Session, UserExtras } from "../contracts/actions.ts";
 import { invalidField, RoostError } from "../contracts/errors.ts";
+import { unknownTweet } from "../tweet/originals.ts";
+import { tweetNow } from "../tweet/tweet.repo.ts";
 import { hashPassword, verifyPassword } from "./passwords.ts";
 import type { Sessions } from "./sessions.ts";
 import { UserRepo } from "./user.repo.ts";
@@ -62,17 +64,17 @@ export class Accounts {
   }
 
   /** The users that exist among `ids`, in that order. */
-  async byIds(ids: readonly Id[], withMetrics = false): Promise<PublicUser[]> {
-    const users = await this.#reader.get(ids, { withMetrics });
+  async byIds(ids: readonly Id[], extras?: UserExtras): Promise<PublicUser[]> {
+    const users = await this.#reader.get(ids, extras);
     return ids.flatMap((id) => users.get(id) ?? []);
   }
 
   /** The users that exist among `usernames`, in that order. */
-  async byUsernames(usernames: readonly string[], withMetrics = false): Promise<PublicUser[]> {
+  async byUsernames(usernames: readonly string[], extras?: UserExtras): Promise<PublicUser[]> {
     const ids = await this.resolve(usernames);
     return this.byIds(
       usernames.flatMap((username) => ids[username.toLowerCase()] ?? []),
-      withMetrics,
+      extras,
     );
   }
 
@@ -84,14 +86,23 @@ export class Accounts {
 
   /**
    * Changes a profile; the cached copy is dropped before and after, so that no old one is stored behind the change. Where
-   * that fails, the outbox does it.
+   * that fails, the outbox does it. Throws 404 where the tweet to be pinned is not there, 403 where it is another's.
    */
   async update(id: Id, change: ProfileChange): Promise<PublicUser> {
+    if (change.pinned_tweet_id) await this.#requireOwnTweet(id, change.pinned_tweet_id);
     await this.#reader.forget(id).catch(ignoreDown);
     const changed = await this.#repo.update(id, change);
     if (!changed) throw unknownUser(id);
     await this.#reader.forget(id).then(() => this.#settled.add(changed.job), ignoreDown);
     return publicUser(changed.row);
+  }
+
+  async #requireOwnTweet(author: Id, id: Id): Promise<void> {
+    const tweet = await tweetNow(this.#db, id);
+    if (!tweet) throw unknownTweet("pinned_tweet_id", id);
+    if (tweet.author_id !== author) {
+      throw invalidField("pinned_tweet_id", id, "is not a tweet of yours", "FORBIDDEN");
+    }
   }
 
   async #one(id: Id): Promise<PublicUser> {

@@ -1,7 +1,7 @@
 import { readThrough } from "../../mixins/redis/leased.ts";
 import type { Resources } from "../../mixins/resources.ts";
 import { idTime } from "../../mixins/shard-db/ids.ts";
-import type { Id, PublicUser, Tweet, TweetExtras } from "../contracts/actions.ts";
+import type { Id, PublicUser, UserExtras } from "../contracts/actions.ts";
 import { UserRepo, type UserRow } from "./user.repo.ts";
 
 const TTL_MS = 86_400_000;
@@ -19,13 +19,14 @@ export class UserReader {
     this.#redis = redis;
   }
 
-  /** The users that exist among `ids`; one statement a shard for the profiles not cached, one for the metrics. */
-  async get(ids: readonly Id[], options: { withMetrics?: boolean } = {}): Promise<Map<Id, PublicUser>> {
+  /** The users that exist among `ids`; one statement a shard for the profiles not cached, one for each extra. */
+  async get(ids: readonly Id[], extras: UserExtras = {}): Promise<Map<Id, PublicUser>> {
     const unique = [...new Set(ids)];
     if (unique.length === 0) return new Map();
-    const [payloads, metrics] = await Promise.all([
+    const [payloads, metrics, latest] = await Promise.all([
       this.#profiles(unique),
-      options.withMetrics ? this.#repo.metrics(unique) : [],
+      extras.with_metrics ? this.#repo.metrics(unique) : [],
+      extras.with_latest ? this.#repo.latestTweets(unique) : [],
     ]);
     const users = new Map<Id, PublicUser>();
     for (const [id, payload] of payloads) {
@@ -36,14 +37,11 @@ export class UserReader {
       const user = users.get(id);
       if (user) user.public_metrics = { ...counts, listed_count: 0 };
     }
+    for (const { id, latest: tweet } of latest) {
+      const user = users.get(id);
+      if (user) user.most_recent_tweet_id = tweet;
+    }
     return users;
-  }
-
-  /** The authors of some tweets, where they are asked for. */
-  async authorsOf(tweets: readonly Tweet[], extras: TweetExtras): Promise<PublicUser[]> {
-    if (!extras.with_authors) return [];
-    const ids = tweets.map(({ author_id }) => author_id);
-    return [...(await this.get(ids, { withMetrics: extras.with_metrics })).values()];
   }
 
   /** Drops a cached profile; a fill that is under way is refused. Throws RedisDown. */

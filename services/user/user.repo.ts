@@ -7,6 +7,7 @@ export interface Profile {
   description?: string;
   location?: string;
   url?: string;
+  pinned_tweet_id?: Id;
 }
 
 export interface UserRow {
@@ -46,6 +47,17 @@ export class UserRepo {
                counter_value(id, 'following')::float8 following_count,
                counter_value(id, 'tweets')::float8 tweet_count
         FROM unnest(${group}::bigint[]) id`,
+    );
+  }
+
+  /** The newest tweet of each of `ids` that has one. */
+  latestTweets(ids: Iterable<Id>): Promise<{ id: Id; latest: Id }[]> {
+    return this.#db.readByIds(
+      ids,
+      (group) => sql<{ id: Id; latest: Id }>`
+        SELECT author AS id, newest.id AS latest
+        FROM unnest(${group}::bigint[]) author
+        CROSS JOIN LATERAL (SELECT id FROM tweets WHERE author_id = author ORDER BY id DESC LIMIT 1) newest`,
     );
   }
 

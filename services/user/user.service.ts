@@ -8,7 +8,7 @@ import { isId } from "../../mixins/shard-db/ids.ts";
 import type { Id } from "../contracts/actions.ts";
 import { requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { idList, optional } from "../contracts/validators.ts";
+import { idList, optionalId, userExtras } from "../contracts/validators.ts";
 import { Accounts } from "./accounts.ts";
 import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "./rules.ts";
 import { Sessions } from "./sessions.ts";
@@ -17,7 +17,6 @@ import { UserReader } from "./user-reader.ts";
 
 const IDS = idList(limits.listPage.max);
 const USERNAMES = { type: "array", max: limits.listPage.max, items: "string" } as const;
-const FLAG = optional("boolean");
 
 /** Accounts, handles, sessions and profiles. */
 export default function userService(broker: ServiceBroker): ServiceSchema {
@@ -78,14 +77,14 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
       get: {
         readOnly: true,
         auth: "none",
-        params: { ids: IDS, with_metrics: FLAG },
-        handler: ({ params }) => accounts.byIds(params.ids, params.with_metrics),
+        params: { ids: IDS, ...userExtras },
+        handler: ({ params: { ids, ...extras } }) => accounts.byIds(ids, extras),
       },
       byUsername: {
         readOnly: true,
         auth: "none",
-        params: { usernames: USERNAMES, with_metrics: FLAG },
-        handler: ({ params }) => accounts.byUsernames(params.usernames, params.with_metrics),
+        params: { usernames: USERNAMES, ...userExtras },
+        handler: ({ params: { usernames, ...extras } }) => accounts.byUsernames(usernames, extras),
       },
       resolve: {
         readOnly: true,
@@ -99,6 +98,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
           description: DESCRIPTION,
           location: LOCATION,
           url: URL_FIELD,
+          pinned_tweet_id: { ...optionalId, nullable: true },
         },
         handler: (ctx) => accounts.update(requireViewer(ctx).userId, ctx.params),
       },

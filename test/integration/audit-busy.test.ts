@@ -47,7 +47,7 @@ describe("an audit of a busy system", () => {
     const target = { target_user_id: whom.id };
     const { tweets } = await roost.call(
       "timeline.home",
-      { user_id: who.id, limit: 5, with_authors: true },
+      { user_id: who.id, limit: 5, expand: ["author_id"] },
       who,
       on,
     );

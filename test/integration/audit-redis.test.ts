@@ -34,7 +34,7 @@ describe("an audit of Redis", () => {
       ids.unshift((await roost.call("tweet.create", { text: `${i}` }, author)).id);
     }
     await roost.settle();
-    await roost.call("timeline.home", { user_id: me.id, limit: 10, with_authors: true }, me);
+    await roost.call("timeline.home", { user_id: me.id, limit: 10, expand: ["author_id"] }, me);
     await roost.call("timeline.user", { user_id: a.id, limit: 10 }, me);
     return { me, authors: [a, b], ids };
   }

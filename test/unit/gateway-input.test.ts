@@ -11,7 +11,8 @@ import {
   time,
   usernames,
 } from "../../services/gateway/fields.ts";
-import { tweetExpansions, tweetFields } from "../../services/gateway/present/tweets.ts";
+import { tweetFields } from "../../services/gateway/present/tweet-fields.ts";
+import { tweetExpansions } from "../../services/gateway/present/tweets.ts";
 import { userFields } from "../../services/gateway/present/users.ts";
 import { describe as describeError } from "../../services/gateway/problem.ts";
 import { parseQuery } from "../../services/gateway/query.ts";
@@ -131,9 +132,9 @@ describe("shapes", () => {
       expansions: tweetExpansions,
     });
     expect(query.parse({})).toEqual({
-      "tweet.fields": { keys: [], metrics: false },
-      "user.fields": { keys: [], metrics: false },
-      expansions: { authors: false },
+      "tweet.fields": { keys: [] },
+      "user.fields": { keys: [] },
+      expansions: { expand: [], history: false, keys: [] },
     });
     const seen = query.parse({
       "tweet.fields": "created_at,geo",
@@ -141,8 +142,8 @@ describe("shapes", () => {
       expansions: "author_id,geo.place_id",
     });
     expect(seen["tweet.fields"].keys).toEqual(["created_at"]);
-    expect(seen["user.fields"].metrics).toBe(true);
-    expect(seen.expansions.authors).toBe(true);
+    expect(seen["user.fields"].keys).toEqual(["public_metrics"]);
+    expect(seen.expansions).toEqual({ expand: ["author_id"], history: false, keys: ["author_id"] });
     expect(faults(() => query.parse({ "tweet.fields": "created_at,nope" }))).toEqual(["tweet.fields"]);
     expect(faults(() => query.parse({ "user.fields": "" }))).toEqual(["user.fields"]);
   });

@@ -8,8 +8,8 @@ import {
   userPageAnswer,
   usersAnswer,
 } from "../../services/gateway/present/answers.ts";
-import { tweetExpansions, tweetFields } from "../../services/gateway/present/tweets.ts";
-import { userFields } from "../../services/gateway/present/users.ts";
+import { TWEET_VIEW } from "../../services/gateway/present/tweets.ts";
+import { USER_VIEW } from "../../services/gateway/present/users.ts";
 
 const user = (id: string): PublicUser => ({
   id,
@@ -29,29 +29,31 @@ const tweet = (id: string, author_id = "1"): Tweet => ({
   conversation_id: id,
   lang: "en",
 });
-const views = shape({ "tweet.fields": tweetFields, "user.fields": userFields, expansions: tweetExpansions });
+const views = shape(TWEET_VIEW);
+const userViews = shape(USER_VIEW);
+const userView = (query: Record<string, string> = {}) => userViews.parse({ ...query });
 const view = (query: Record<string, string> = {}) => views.parse({ ...query });
 /** As a client gets it. */
 const sent = (answer: object) => JSON.parse(JSON.stringify(answer));
 
 describe("users", () => {
   it("show the default fields only", () => {
-    const { data } = userAnswer([user("1")], "id", "1", view()["user.fields"]);
+    const { data } = userAnswer({ users: [user("1")] }, "id", "1", userView());
     expect(data).toEqual({ id: "1", name: "Name 1", username: "User1" });
   });
 
   it("show what was asked for, and nothing that is not kept", () => {
     const { data } = userAnswer(
-      [user("1")],
+      { users: [user("1")] },
       "id",
       "1",
-      view({ "user.fields": "location,protected,withheld" })["user.fields"],
+      userView({ "user.fields": "location,protected,withheld" }),
     );
     expect(data).toEqual({ id: "1", name: "Name 1", username: "User1", protected: false });
   });
 
   it("tell what is missing beside what is there, by name whatever its case", () => {
-    const answer = usersAnswer([user("1")], "usernames", ["uSER1", "nobody"], view()["user.fields"]);
+    const answer = usersAnswer({ users: [user("1")] }, "usernames", ["uSER1", "nobody"], userView());
     expect(answer.data).toHaveLength(1);
     expect(answer.errors).toEqual([
       {
@@ -67,12 +69,12 @@ describe("users", () => {
   });
 
   it("leave out data where nothing is there", () => {
-    expect(Object.keys(sent(usersAnswer([], "ids", ["1"], view()["user.fields"])))).toEqual(["errors"]);
-    expect(sent(userPageAnswer({ users: [] }, view()["user.fields"]))).toEqual({ meta: { result_count: 0 } });
+    expect(Object.keys(sent(usersAnswer({ users: [] }, "ids", ["1"], userView())))).toEqual(["errors"]);
+    expect(sent(userPageAnswer({ users: [] }, userView()))).toEqual({ meta: { result_count: 0 } });
   });
 
   it("are a 404 where the one is missing", () => {
-    expect(() => userAnswer([], "id", "5", view()["user.fields"])).toThrow(
+    expect(() => userAnswer({ users: [] }, "id", "5", userView())).toThrow(
       "Could not find user with id: [5].",
     );
   });

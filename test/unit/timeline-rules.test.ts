@@ -1,12 +1,7 @@
 import type { Tweet, TweetReference } from "../../services/contracts/actions.ts";
 import { cursorsAround, readCursor, writeCursor } from "../../services/contracts/cursor.ts";
-import {
-  belongsInHome,
-  belongsOnPage,
-  isExcluded,
-  type Known,
-  type Standing,
-} from "../../services/timeline/rules.ts";
+import { belongsInHome, belongsOnPage, type Known, type Standing } from "../../services/timeline/rules.ts";
+import { isExcluded } from "../../services/tweet/references.ts";
 
 const NOBODY = { followed: false, blocked: false, muted: false };
 const FOLLOWED = { ...NOBODY, followed: true };

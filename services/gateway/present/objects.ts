@@ -1,3 +1,4 @@
+import { REPLY_SETTINGS } from "../../contracts/actions.ts";
 import {
   boolean,
   choice,
@@ -54,13 +55,17 @@ export const TWEET = named(
       author_id: ID,
       conversation_id: ID,
       created_at: TIME,
+      display_text_range: list(COUNT, { minItems: 2, maxItems: 2 }),
+      edit_controls: object({ is_edit_eligible: boolean(), edits_remaining: COUNT, editable_until: TIME }),
       entities: ENTITIES,
       in_reply_to_user_id: ID,
       lang: string({ description: "BCP 47; `und` where it could not be told." }),
+      possibly_sensitive: boolean(),
       public_metrics: TWEET_METRICS,
       referenced_tweets: some(
         object({ type: choice(["retweeted", "quoted", "replied_to"] as const), id: ID }),
       ),
+      reply_settings: choice(["everyone", ...REPLY_SETTINGS] as const),
     },
   ),
 );
@@ -80,12 +85,16 @@ export const USER = named(
     {
       created_at: TIME,
       description: string(),
+      entities: object({}, { description: ENTITIES, url: object({}, { urls: some(URL) }) }),
       location: string(),
+      most_recent_tweet_id: ID,
+      pinned_tweet_id: ID,
       profile_image_url: string({ format: "uri" }),
       protected: boolean(),
       public_metrics: USER_METRICS,
       url: string(),
       verified: boolean(),
+      verified_type: choice(["none"] as const),
     },
   ),
 );
@@ -114,6 +123,7 @@ export const PROBLEM = named(
 export type Problem = TypeOf<typeof PROBLEM>;
 
 const INCLUDES = named("Includes", object({}, { users: some(USER), tweets: some(TWEET) }));
+export type Includes = TypeOf<typeof INCLUDES>;
 const ERRORS = some(PROBLEM);
 const TOKENS = { next_token: string(), previous_token: string() };
 const RESULT_COUNT = { result_count: COUNT };

@@ -23,7 +23,25 @@ export function selection<T>(known: readonly string[], select: (names: ReadonlyS
   return withDefault(decoded(message, schema, parse), select(new Set()));
 }
 
-/** Fields of objects that Roost does not keep yet: checked, then ignored. */
+/** Fields of objects that Roost does not keep: checked, then ignored. */
 export function ignored(known: readonly string[]): Field<unknown> {
   return optional(selection(known, () => true));
+}
+
+/** What each field of an object shows of what stands behind it; undefined where it has no value. */
+export type Showing<From, Json> = { [K in keyof Json]-?: (from: From) => Json[K] };
+
+/** Fills the fields of a JSON object by their names. */
+export function shownBy<From, Json>(showing: Showing<From, Json>) {
+  // The names of an object literal that has the type's, and no others.
+  const known = Object.keys(showing) as (string & keyof Json)[];
+  return {
+    keysAmong: (names: ReadonlySet<string>) => known.filter((key) => names.has(key)),
+    into(json: Partial<Json>, from: From, keys: readonly (keyof Json)[]): void {
+      for (const key of keys) {
+        const value = showing[key](from);
+        if (value !== undefined) json[key] = value;
+      }
+    },
+  };
 }

@@ -1,81 +1,101 @@
-import type { PublicUser } from "../../contracts/actions.ts";
+import type { Id, PublicUser, UserExtras } from "../../contracts/actions.ts";
+import { extractEntities } from "../../tweet/entities.ts";
+import { USER_EXPANSION_NAMES, USER_FIELDS } from "./names.ts";
 import type { UserJson } from "./objects.ts";
-import { ignored, selection } from "./selection.ts";
+import { type Showing, selection, shownBy } from "./selection.ts";
+import { type TweetSelection, tweetFields } from "./tweet-fields.ts";
 
-type Key = keyof UserJson;
-
-/** The X API's names; those without a value here are accepted and absent. */
-const USER_FIELDS = [
-  "affiliation",
-  "confirmed_email",
-  "connection_status",
-  "created_at",
-  "description",
-  "entities",
-  "id",
-  "is_identity_verified",
-  "location",
-  "most_recent_tweet_id",
-  "name",
-  "parody",
-  "pinned_tweet_id",
-  "profile_banner_url",
-  "profile_image_url",
-  "protected",
-  "public_metrics",
-  "receives_your_dm",
-  "subscription",
-  "subscription_type",
-  "url",
-  "username",
-  "verified",
-  "verified_followers_count",
-  "verified_type",
-  "withheld",
-] as const;
-const KEPT: Key[] = [
-  "created_at",
-  "description",
-  "location",
-  "url",
-  "profile_image_url",
-  "protected",
-  "verified",
-  "public_metrics",
-];
+/** What each field of a user shows. */
+const SHOW: Showing<PublicUser, Omit<UserJson, "id" | "name" | "username">> = {
+  created_at: (user) => user.created_at,
+  description: (user) => user.description,
+  entities: entitiesOf,
+  location: (user) => user.location,
+  most_recent_tweet_id: (user) => user.most_recent_tweet_id,
+  pinned_tweet_id: (user) => user.pinned_tweet_id,
+  profile_image_url: (user) => user.profile_image_url,
+  protected: (user) => user.protected,
+  public_metrics: (user) => user.public_metrics,
+  url: (user) => user.url,
+  verified: (user) => user.verified,
+  verified_type: () => "none",
+};
+const show = shownBy(SHOW);
 
 /** Which fields of a user go out, beside `id`, `name` and `username`, which always do. */
 export interface UserSelection {
-  keys: readonly Key[];
-  metrics: boolean;
+  keys: readonly (keyof typeof SHOW)[];
 }
 
-export const userFields = selection<UserSelection>(USER_FIELDS, (names) => ({
-  keys: KEPT.filter((key) => names.has(key)),
-  metrics: names.has("public_metrics"),
-}));
+export const userFields = selection<UserSelection>(USER_FIELDS, (names) => ({ keys: show.keysAmong(names) }));
 
-/** The expansions of a user object: nothing to expand there yet. */
-export const userExpansions = ignored(["affiliation.user_id", "most_recent_tweet_id", "pinned_tweet_id"]);
+/** The tweets that users name, and that may come along with them. */
+export type UserExpansion = "most_recent_tweet_id" | "pinned_tweet_id";
+const EXPANSIONS: UserExpansion[] = ["most_recent_tweet_id", "pinned_tweet_id"];
+export const userExpansions = selection<UserExpansion[]>(USER_EXPANSION_NAMES, (names) =>
+  EXPANSIONS.filter((name) => names.has(name)),
+);
+
+/** What the query of every request that answers users asks to see. */
+export interface UserView {
+  "user.fields": UserSelection;
+  "tweet.fields": TweetSelection;
+  expansions: UserExpansion[];
+}
+
+/** The query parameters of a UserView. */
+export const USER_VIEW = {
+  "user.fields": userFields,
+  "tweet.fields": tweetFields,
+  expansions: userExpansions,
+};
+
+/** What has to be asked for beside profiles. */
+export function userExtrasOf(selected: UserSelection, expansions: readonly UserExpansion[] = []): UserExtras {
+  return {
+    with_metrics: selected.keys.includes("public_metrics"),
+    with_latest:
+      selected.keys.includes("most_recent_tweet_id") || expansions.includes("most_recent_tweet_id"),
+  };
+}
 
 /** A whole profile, for its owner. */
-export const PROFILE: UserSelection = { keys: ["description", "location", "url"], metrics: false };
+export const PROFILE: UserSelection = { keys: ["description", "location", "pinned_tweet_id", "url"] };
 
-/** A user with the selected fields; those without a value are absent. */
-export function presentUser(user: PublicUser, { keys }: UserSelection): UserJson {
+/** A user with the selected fields, and with what is expanded; those without a value are absent. */
+export function presentUser(
+  user: PublicUser,
+  selected: UserSelection,
+  expansions: readonly UserExpansion[] = [],
+): UserJson {
   const { id, name, username } = user;
-  return { id, name, username, ...pick(user, keys) };
+  const json: UserJson = { id, name, username };
+  show.into(json, user, selected.keys);
+  show.into(json, user, expansions);
+  return json;
 }
 
-/** The given fields of an object, where they have a value. */
-export function pick<T extends object, K extends keyof T>(
-  source: T,
-  keys: readonly K[],
-): Partial<Pick<T, K>> {
-  const picked: Partial<Pick<T, K>> = {};
-  for (const key of keys) {
-    const value = source[key];
-    if (value !== undefined) picked[key] = value;
-  }
-  return picked;
+/** The tweets that some users name in the ways that are expanded, and how; each once. */
+export function tweetsNamedBy(
+  users: readonly PublicUser[],
+  expansions: readonly UserExpansion[],
+): Map<Id, UserExpansion> {
+  const named = new Map<Id, UserExpansion>();
+  for (const user of users)
+    for (const expansion of expansions) {
+      const id = user[expansion];
+      if (id && !named.has(id)) named.set(id, expansion);
+    }
+  return named;
+}
+
+/** What a profile's texts name; the URL of the profile is one that spans it all. */
+function entitiesOf({ description, url }: PublicUser): UserJson["entities"] {
+  const inDescription = description === undefined ? {} : extractEntities(description);
+  const inUrl = url === undefined ? {} : extractEntities(url);
+  const entities = {
+    ...(Object.keys(inDescription).length > 0 ? { description: inDescription } : {}),
+    ...(inUrl.urls ? { url: { urls: inUrl.urls } } : {}),
+  };
+  return Object.keys(entities).length > 0 ? entities : undefined;
 }

@@ -11,6 +11,7 @@ import { pageFromRows } from "../../timeline/paging.ts";
 import { belongsInSearch } from "../../timeline/rules.ts";
 import { relationsOf, standingsIn } from "../../timeline/timeline.repo.ts";
 import { UserReader } from "../../user/user-reader.ts";
+import { Expander } from "../expansions.ts";
 import { idsAndOriginals } from "../references.ts";
 import { existingIds, type TweetRow, toTweet } from "../tweet.repo.ts";
 import { TweetCache } from "../tweet-cache.ts";
@@ -38,13 +39,13 @@ export const resolver =
 export class Search {
   readonly #db: ShardDb;
   readonly #cache: TweetCache;
-  readonly #users: UserReader;
+  readonly #expander: Expander;
   readonly #gate = new Gate("Search", limits.search.gate);
 
   constructor({ db, redis }: Pick<Resources, "db" | "redis">) {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
-    this.#users = new UserReader({ db, redis });
+    this.#expander = new Expander(db, this.#cache, new UserReader({ db, redis }));
   }
 
   /** A page of the tweets that a query matches, newest first. Throws 400 naming the parameter that is wrong. */
@@ -70,13 +71,13 @@ export class Search {
       return pageFromRows(rowsOf, ask, show);
     });
     const page = found.slice(0, asked.limit);
-    const [tweets, users] = await Promise.all([
+    const [tweets, included] = await Promise.all([
       asked.with_tweet_metrics ? this.#cache.count(page) : page,
-      this.#users.authorsOf(page, asked),
+      this.#expander.of(page, asked, viewer?.userId),
     ]);
     const full = found.length > asked.limit;
     const { next_cursor } = cursorsAround({ newest: page[0]?.id, oldest: page.at(-1)?.id, from, full });
-    return { tweets, users, next_cursor };
+    return { tweets, ...included, next_cursor };
   }
 
   /** How many tweets a query matches, by minute, hour or day; every one of the range is there. Throws as `recent` does. */
