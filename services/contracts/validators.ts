@@ -24,6 +24,14 @@ export const optionalId = {
   custom: (value: unknown, errors: Fault[]) => (value === undefined ? value : checkId(value, errors)),
 } as const;
 
+/** An id, or null, which clears what it stands for. */
+export const clearableId = {
+  type: "string",
+  optional: true,
+  nullable: true,
+  custom: (value: unknown, errors: Fault[]) => (value === null ? value : optionalId.custom(value, errors)),
+} as const;
+
 export const optional = (type: "string" | "boolean" | "number") => ({ type, optional: true }) as const;
 
 /** A list of at most `max` ids. */

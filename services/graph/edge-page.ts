@@ -1,4 +1,3 @@
-import type { Id } from "../contracts/actions.ts";
 import { cursorsAround, type Position } from "../contracts/cursor.ts";
 import type { ListedEdge } from "./edges.repo.ts";
 
@@ -7,11 +6,11 @@ export function pageOfEdges(
   found: readonly ListedEdge[],
   limit: number,
   from: Position,
-): { others: Id[]; next_cursor?: string; previous_cursor?: string } {
+): { edges: ListedEdge[]; cursors: { next_cursor?: string; previous_cursor?: string } } {
   const full = found.length > limit;
   const page = from.after ? found.slice(-limit) : found.slice(0, limit);
   return {
-    others: page.map(({ other }) => other),
-    ...cursorsAround({ newest: page[0]?.id, oldest: page.at(-1)?.id, from, full }),
+    edges: page,
+    cursors: cursorsAround({ newest: page[0]?.id, oldest: page.at(-1)?.id, from, full }),
   };
 }

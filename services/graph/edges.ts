@@ -87,7 +87,8 @@ export class Edges {
     const from = readCursor(cursor);
     const found = await listEdges(this.#db, { id: user_id, kind, direction }, { limit: limit + 1, ...from });
     if (found.length === 0 && !(await userExists(this.#db, user_id))) throw unknownUser("id", user_id);
-    const { others, ...cursors } = pageOfEdges(found, limit, from);
+    const { edges, cursors } = pageOfEdges(found, limit, from);
+    const others = edges.map(({ other }) => other);
     const users = await this.#users.get(others, extras);
     return { users: others.flatMap((id) => users.get(id) ?? []), ...cursors };
   }

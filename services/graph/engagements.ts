@@ -53,7 +53,8 @@ export class Engagements {
     const { id } = await requireOriginal(this.#db, "tweet_id", tweet_id);
     const from = readCursor(cursor);
     const found = await listEdges(this.#db, { id, kind, direction: "in" }, { limit: limit + 1, ...from });
-    const { others, ...cursors } = pageOfEdges(found, limit, from);
+    const { edges, cursors } = pageOfEdges(found, limit, from);
+    const others = edges.map(({ other }) => other);
     const users = await this.#users.get(others, extras);
     return { users: others.flatMap((user) => users.get(user) ?? []), ...cursors };
   }

@@ -3,10 +3,9 @@ import { OutboxDrain } from "../../mixins/outbox.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { RedisStore } from "../../mixins/redis/index.ts";
 import { resourcesOf, storeOptions } from "../../mixins/resources.ts";
-import { EXCLUDABLE } from "../contracts/actions.ts";
 import { requireReader, requireSelf } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { id, searchRange, tweetList } from "../contracts/validators.ts";
+import { exclude, id, searchRange, tweetList } from "../contracts/validators.ts";
 import { authorsByMode } from "./fanout.repo.ts";
 import { Fanout } from "./fanout.ts";
 import { Timelines } from "./timelines.ts";
@@ -51,7 +50,7 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
   const query = {
     user_id: id,
     ...searchRange,
-    exclude: { type: "array", optional: true, items: { type: "enum", values: [...EXCLUDABLE] } },
+    exclude,
     ...tweetList,
   } as const;
 

@@ -38,8 +38,10 @@ export class TweetLists {
   ): Promise<TimelinePage> {
     const from = readCursor(query.cursor);
     const found = await listEdges(this.#db, of, { limit: query.limit + 1, ...from });
-    const { others, ...cursors } = pageOfEdges(found, query.limit, from);
-    const shown = await this.#cache.show(others, { withMetrics: query.with_tweet_metrics });
+    const { edges, cursors } = pageOfEdges(found, query.limit, from);
+    // A retweet's edge leaves its author, and has the retweet's own id.
+    const ids = edges.map(({ id, other }) => (of.kind === "retweet" ? id : other));
+    const shown = await this.#cache.show(ids, { withMetrics: query.with_tweet_metrics });
     const tweets = shown.filter((tweet) => !isExcluded(tweet, query.exclude));
     return { tweets, ...(await this.#expander.of(tweets, query, viewer)), ...cursors };
   }

@@ -8,7 +8,7 @@ import { isId } from "../../mixins/shard-db/ids.ts";
 import type { Id } from "../contracts/actions.ts";
 import { requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { idList, optionalId, userExtras } from "../contracts/validators.ts";
+import { clearableId, idList, userExtras } from "../contracts/validators.ts";
 import { Accounts } from "./accounts.ts";
 import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "./rules.ts";
 import { Sessions } from "./sessions.ts";
@@ -98,7 +98,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
           description: DESCRIPTION,
           location: LOCATION,
           url: URL_FIELD,
-          pinned_tweet_id: { ...optionalId, nullable: true },
+          pinned_tweet_id: clearableId,
         },
         handler: (ctx) => accounts.update(requireViewer(ctx).userId, ctx.params),
       },

@@ -24,18 +24,14 @@ async function ask(who: Client | undefined, method: string, path: string, body?:
 /** Asks for what must succeed. */
 async function good(who: Client | undefined, method: string, path: string, body?: unknown) {
   const answer = await ask(who, method, path, body);
-  expect([path, answer.status, answer.body]).toEqual([
-    path,
-    method === "POST" && path === "/2/tweets" ? 201 : answer.status === 201 ? 201 : 200,
-    answer.body,
-  ]);
+  if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
   return Object(answer.body);
 }
 
-/** Asks for what must fail, and names at least these parameters. */
+/** Asks for what must fail with this status; the parameters that the answer names. */
 async function bad(who: Client | undefined, method: string, path: string, status: number, body?: unknown) {
   const answer = await ask(who, method, path, body);
-  expect([path, answer.status, answer.body]).toEqual([path, status, answer.body]);
+  if (answer.status !== status) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
   return answer.body.errors?.flatMap(({ parameters }) => Object.keys(parameters ?? {})) ?? [];
 }
 
@@ -307,7 +303,8 @@ describe("engagement", () => {
       [`/2/tweets/${id}/quote_tweets`, TWEETS],
       [`/2/tweets/${id}/retweets`, TWEETS],
     ]) {
-      expect((await good(bob, "GET", `${list}?${view}`)).data).toHaveLength(2);
+      const { meta } = await good(bob, "GET", `${list}?${view}`);
+      expect([list, meta.result_count]).toEqual([list, 2]);
       await bad(bob, "GET", `${list}?max_results=0`, 400);
       await bad(bob, "GET", `${list?.replace(id, UNKNOWN)}`, 404);
     }
@@ -331,6 +328,7 @@ describe("engagement", () => {
 
 describe("timelines", () => {
   it.each(["timelines/reverse_chronological", "tweets", "mentions"])("%s", async (name) => {
+    await tweetBy(bob, { text: "note to @bob" });
     const path = `/2/users/${bob.id}/${name}`;
     const whole = await good(bob, "GET", `${path}?${TWEETS}&max_results=100`);
     expect(whole.meta).toMatchObject({
@@ -345,6 +343,16 @@ describe("timelines", () => {
     await bad(bob, "GET", `${path}?max_results=101`, 400);
     await bad(undefined, "GET", path, 401);
   });
+});
+
+it("search finds and counts", async () => {
+  const id = await tweetBy(ann, { text: "something about cormorants" });
+  const found = await good(bob, "GET", `/2/tweets/search/recent?query=cormorants&${TWEETS}`);
+  expect(found).toMatchObject({ data: [{ id, lang: expect.any(String) }], meta: { result_count: 1 } });
+  const counts = await good(bob, "GET", "/2/tweets/counts/recent?query=cormorants&granularity=day");
+  expect(counts.meta).toEqual({ total_tweet_count: 1 });
+  for (const path of ["/2/tweets/search/recent", "/2/tweets/counts/recent"])
+    expect(await bad(bob, "GET", `${path}?query=((`, 400)).toEqual(["query"]);
 });
 
 it("has asked every endpoint for what succeeds and for what fails", () => {

@@ -244,7 +244,7 @@ describe("profiles", () => {
     const read = async () => (await roost.call("user.get", { ids: [id] }))[0];
     await read();
     const change = { name: "New", description: "two\nlines", location: "here", url: "https://example.org/x" };
-    await roost.broker.call("user.update", change, await as(session));
+    await roost.broker.call("user.update", { ...change }, await as(session));
     expect(await read()).toMatchObject(change);
     await roost.broker.call("user.update", { description: null, url: null }, await as(session));
     const after = await read();

@@ -12,7 +12,7 @@ export async function tweetsMatching(
 ): Promise<TweetRow[]> {
   const rows = await db.readAll(
     sql<TweetRow>`
-      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang
+      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings
       FROM tweets_matching(${query}::tsquery, ${after}, ${before}, ${limit})`,
   );
   return mergeById([rows], limit);
