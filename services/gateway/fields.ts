@@ -187,8 +187,10 @@ export function described<T>(field: Field<T>, description: string): Field<T> {
   return { ...field, schema: { ...field.schema, description } };
 }
 
-export function withDefault<T>({ rule, schema }: Field<T>, value: T): Field<T> {
-  return { rule: { ...rule, default: value }, schema };
+export function withDefault<T>({ rule, schema, ...field }: Field<T>, value: T): Field<T> {
+  // What a list of names is decoded to is not what a client sends.
+  const shown = typeof value === "object" ? {} : { default: value };
+  return { ...field, rule: { ...rule, default: value }, schema: { ...schema, ...shown } };
 }
 
 const ID = { type: "string", pattern: "^[0-9]{1,19}$", examples: ["2244994945"] } as const;
@@ -273,7 +275,7 @@ export function pageSize({
   max: number;
   default: number;
 }): Field<number> {
-  const schema = { type: "integer", minimum: min, maximum: max, default: usual } as const;
+  const schema = { type: "integer", minimum: min, maximum: max } as const;
   const size = decoded(`must be a whole number from ${min} to ${max}`, schema, (raw) => {
     const value = /^[1-9][0-9]{0,3}$/.test(raw) ? Number(raw) : 0;
     return value >= min && value <= max ? value : undefined;
