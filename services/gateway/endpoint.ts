@@ -10,6 +10,14 @@ import { type Shape, shape } from "./fields.ts";
 import { parseQuery } from "./query.ts";
 import { sendJson } from "./reply.ts";
 import type { JsonSchema, Schema } from "./schema.ts";
+import {
+  faultInPosts,
+  inPosts,
+  maySpeakOfPosts,
+  querySchemaInBoth,
+  schemaInPosts,
+  spokenIn,
+} from "./vocabulary.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
@@ -148,7 +156,8 @@ function served<P, Q, B, H, A extends object>(
     path: spec.path,
     documented: documentedBy(spec, access),
     async serve(raw, admission) {
-      sendJson(raw.response, spec.status ?? 200, await answer(raw, admission));
+      const answered = await answer(raw, admission);
+      sendJson(raw.response, spec.status ?? 200, inItsWords(answered, raw.rawQuery));
     },
   };
 }
@@ -161,11 +170,16 @@ function documentedBy<P, Q, B, H, A>(spec: EndpointSpec<P, Q, B, H, A>, access: 
     access,
     scopes,
     params: params?.schema,
-    query: query?.schema,
+    query: query && querySchemaInBoth(query.schema),
     headers: headers?.shape.schema,
     body: body && { "application/json": body.schema },
-    answers: { [status]: { description: "Done", schema: answer.json } },
+    answers: { [status]: { description: "Done", schema: query ? inEither(answer.json) : answer.json } },
   };
+}
+
+function inEither(schema: JsonSchema): JsonSchema {
+  const posts = schemaInPosts(schema);
+  return posts === schema ? schema : { anyOf: [schema, posts] };
 }
 
 async function identify(
@@ -186,10 +200,26 @@ async function check<P, Q, B, H, A extends object>(
     ctx: raw.ctx,
     // A place without a shape is of a type without fields: an empty object is one.
     params: spec.params?.parse(raw.params) ?? ({} as P),
-    query: (spec.query ?? NO_QUERY).parse(parseQuery(raw.rawQuery)) as Q,
+    query: checkQuery(spec, raw.rawQuery),
     body: spec.body?.parse(await readJsonObject(raw.request)) ?? ({} as B),
     headers: spec.headers?.shape.parse(only(raw.request.headers, spec.headers.names)) ?? ({} as H),
   };
+}
+
+/** A query may be in either vocabulary of the X API; endpoints know that of tweets. */
+function checkQuery<P, Q, B, H, A>({ query }: EndpointSpec<P, Q, B, H, A>, rawQuery: string): Q {
+  // A place without a shape is of a type without fields.
+  const known = query ?? (NO_QUERY as Shape<Q>);
+  const sent = parseQuery(rawQuery);
+  if (!maySpeakOfPosts(rawQuery)) return known.parse(sent);
+  const spoken = spokenIn(sent);
+  return known.parse(spoken.query, spoken.vocabulary === "post" ? faultInPosts : undefined);
+}
+
+/** An answer in the vocabulary of the query; the query has passed. */
+function inItsWords(answer: object, rawQuery: string): object {
+  const posts = maySpeakOfPosts(rawQuery) && spokenIn(parseQuery(rawQuery)).vocabulary === "post";
+  return posts ? Object(inPosts(answer)) : answer;
 }
 
 function only(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, unknown> {

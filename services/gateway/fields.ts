@@ -22,8 +22,8 @@ export interface Field<T> {
 
 /** The parameters of one place (path, query, headers or body); anything else there is refused. */
 export interface Shape<T> {
-  /** Checks and converts in place. Throws 400 that names every faulty parameter. */
-  parse(raw: Record<string, unknown>): T;
+  /** Checks and converts in place. Throws 400 that names every faulty parameter, in the words of `told`. */
+  parse(raw: Record<string, unknown>, told?: (fault: FieldError) => FieldError): T;
   /** Checks and converts in place; what is wrong, under its name. */
   faults(raw: Record<string, unknown>): FieldError[];
   /** What may be sent in this place: an object with a property for each parameter. */
@@ -74,9 +74,9 @@ export function shape<T extends object>(fields: { [K in keyof T]: Field<T[K]> })
   return {
     faults,
     schema: schemaOf(entries),
-    parse(raw) {
+    parse(raw, told = (fault) => fault) {
       const errors = faults(raw);
-      if (errors.length > 0) throw invalidRequest(errors.slice(0, MAX_ERRORS));
+      if (errors.length > 0) throw invalidRequest(errors.slice(0, MAX_ERRORS).map(told));
       return raw as T; // every field of T has just passed the rule that carries its type
     },
   };

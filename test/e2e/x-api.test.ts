@@ -345,6 +345,33 @@ describe("timelines", () => {
   });
 });
 
+it("what was asked for in posts is answered in posts", async () => {
+  const first = await tweetBy(ann, { text: "an early one" });
+  const quote = await tweetBy(bob, { text: "quoted", quote_tweet_id: first });
+  const path = `/2/tweets/${quote}?post.fields=public_metrics&expansions=referenced_posts,edit_history_post_ids`;
+  const { data, includes } = await good(cyd, "GET", path);
+  expect(data).toMatchObject({
+    edit_history_post_ids: [quote],
+    referenced_posts: [{ type: "quoted", id: first }],
+    public_metrics: { repost_count: 0 },
+  });
+  expect(includes.posts).toHaveLength(2);
+  expect(await bad(cyd, "GET", `${path}&tweet.fields=text`, 400)).toContain("tweet.fields");
+  expect(await bad(cyd, "GET", `/2/tweets/${quote}?post.fields=shoe_size`, 400)).toEqual(["post.fields"]);
+  await good(bob, "PUT", "/2/users/me", { pinned_tweet_id: quote });
+  const user = await good(
+    cyd,
+    "GET",
+    `/2/users/${bob.id}?expansions=pinned_post_id&user.fields=public_metrics`,
+  );
+  expect(user).toMatchObject({
+    data: { pinned_post_id: quote, public_metrics: { post_count: expect.any(Number) } },
+    includes: { posts: [{ id: quote, edit_history_post_ids: [quote] }] },
+  });
+  for (const answer of [data, includes, user])
+    expect(JSON.stringify(answer)).not.toMatch(/"[a-z_]*tweet[a-z_]*":/);
+});
+
 it("search finds and counts", async () => {
   const id = await tweetBy(ann, { text: "something about cormorants" });
   const found = await good(bob, "GET", `/2/tweets/search/recent?query=cormorants&${TWEETS}`);
