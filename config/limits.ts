@@ -40,6 +40,15 @@ export const limits = {
   },
   accessTokenMs: 2 * 3_600_000,
   refreshTokenMs: 30 * 86_400_000,
+  /** The access token by which an app asks for itself; it can be had again. */
+  appTokenMs: 365 * 86_400_000,
+  authorizationCodeMs: 60_000,
+  appsPerUser: 20,
+  redirectUrisPerApp: 20,
+  /** Characters of a User-Agent header that a session keeps. */
+  userAgent: 200,
+  /** How long a refresh token may be used once more whose answer did not reach the client. */
+  lostAnswerMs: 60_000,
   idempotencyMs: 24 * 3_600_000,
   /** A home list keeps this many entries and is cut back to it once `slack` more have been pushed. */
   homeList: { keep: 800, slack: 64 },

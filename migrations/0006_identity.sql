@@ -21,8 +21,8 @@ ALTER TABLE sessions
   ADD COLUMN scopes        text[],                   -- of the access token; NULL: first-party, every one
   ADD COLUMN granted       text[],                   -- what a refresh may ask for
   ADD COLUMN family_hash   bytea,                    -- SHA-256 of what all refresh tokens of the session have in common
-  ADD COLUMN lost_hash     bytea,                    -- the refresh token whose answer did not reach the client …
-  ADD COLUMN lost_until    timestamptz,              -- … and until when it may be used once more
+  ADD COLUMN previous_hash bytea,                    -- the refresh token that was exchanged last
+  ADD COLUMN lost_until    timestamptz,              -- until then it may be again: what it was exchanged for got lost
   ADD COLUMN refreshed_at  timestamptz,
   ADD COLUMN user_agent    text;
 DROP INDEX sessions_refresh;

@@ -79,8 +79,21 @@ async function fill(
  * Stores a payload whatever is there, for every reader from now on; a fill that is under way is refused. Throws RedisDown
  * where that is not certain.
  */
-export async function put(redis: RedisStore, key: string, payload: string, ttlMs: number): Promise<void> {
-  await redis.durably(() => redis.run(PUT, [key], [ttlMs, payload]));
+export function put(redis: RedisStore, key: string, payload: string, ttlMs: number): Promise<void> {
+  return putAll(redis, [key], payload, ttlMs);
+}
+
+/** The same payload under many keys. */
+export async function putAll(
+  redis: RedisStore,
+  keys: readonly string[],
+  payload: string,
+  ttlMs: number,
+): Promise<void> {
+  const groups = redis.groups(keys, (key) => key, PER_SCRIPT);
+  await redis.durably(() =>
+    Promise.all(groups.map((group) => redis.run(PUT, group, [ttlMs, ...group.map(() => payload)]))),
+  );
 }
 
 /** For best-effort calls: Redis being away is not an error to them. */

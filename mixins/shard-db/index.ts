@@ -22,6 +22,8 @@ export interface Tx {
   query<Row>(statement: Statement<Row>): Promise<Row[]>;
   /** Enters the buckets of further ids before rows of theirs are written. */
   enter(ids: string[]): Promise<void>;
+  /** The same for rows that name their bucket. */
+  enterBuckets(buckets: number[]): Promise<void>;
 }
 
 export interface ReadOptions {
@@ -250,10 +252,12 @@ const enterWrite = (buckets: number[], epoch: number): Statement<never> =>
 /** Runs the work, waits for the fence that was sent ahead of it, and commits. */
 function commit<T>(work: (tx: Tx) => Promise<T>): Body<T> {
   return async (client, entered, { shard, epoch }) => {
+    const enterBuckets = async (buckets: number[]) => void (await run(client, enterWrite(buckets, epoch)));
     const result = await work({
       shard,
       query: (statement) => run(client, statement),
-      enter: async (ids) => void (await run(client, enterWrite(ids.map(bucketOf), epoch))),
+      enter: (ids) => enterBuckets(ids.map(bucketOf)),
+      enterBuckets,
     });
     await entered;
     await sendCommit(client);

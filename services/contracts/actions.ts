@@ -69,6 +69,65 @@ export interface TokenSession extends Omit<Viewer, "userId"> {
   userId?: Id;
 }
 
+/** What an app sends a person to the consent page with. */
+export interface AuthorizationQuery {
+  client_id?: string;
+  redirect_uri?: string;
+  response_type?: string;
+  scope?: string;
+  state?: string;
+  code_challenge?: string;
+  code_challenge_method?: string;
+}
+
+/** What the consent page asks; or an error, and where to take it. */
+export type PendingAuthorization =
+  | {
+      /** Its name. */
+      app: string;
+      scopes: Scope[];
+      /** Where the answer will lead, as a source of Content-Security-Policy. */
+      target: string;
+      redirect?: undefined;
+    }
+  | { redirect: string };
+
+/** A request to an OAuth endpoint: its parameters, however they were encoded, and its Authorization header. */
+export interface OAuthRequest {
+  form: Record<string, string>;
+  authorization?: string;
+}
+
+export interface OAuthAnswer {
+  status: number;
+  body: Record<string, unknown>;
+  /** For the header WWW-Authenticate. */
+  challenge?: string;
+}
+
+/** An app as its developer sees it. */
+export interface RegisteredApp {
+  client_id: string;
+  name: string;
+  type: "public" | "confidential";
+  redirect_uris: string[];
+  created_at: string;
+}
+
+/** One of a person's sessions: where they signed in, or what they let an app do. */
+export interface ListedSession {
+  id: string;
+  created_at: string;
+  refreshed_at?: string;
+  expires_at: string;
+  user_agent?: string;
+  /** The app that has it. */
+  app?: { client_id: string; name?: string };
+  scopes?: Scope[];
+  /** Whether it is the one that asks. */
+  current: boolean;
+}
+
 export interface MentionEntity {
   start: number;
   end: number;
@@ -225,10 +284,43 @@ interface Call<Params, Result> {
 }
 
 export interface ActionMap {
-  "user.signup": Call<{ username: string; name: string; password: string }, Session>;
-  "user.login": Call<{ username: string; password: string }, Session>;
+  "user.signup": Call<{ username: string; name: string; password: string; user_agent?: string }, Session>;
+  "user.login": Call<{ username: string; password: string; user_agent?: string }, Session>;
   "user.refresh": Call<{ refresh_token: string }, Session>;
+  /** Lets a refresh token be used once more whose answer did not reach the client. */
+  "user.answerLost": Call<{ refresh_token: string }, null>;
   "user.logout": Call<Record<string, never>, { revoked: boolean }>;
+  /** Signs somebody in on the consent page: the session allows nothing but to answer it. */
+  "user.browserLogin": Call<
+    { username: string; password: string; user_agent?: string },
+    { user: PublicUser; access_token: string; expires_in: number }
+  >;
+  /** The viewer's living sessions, newest first. */
+  "user.sessions": Call<Record<string, never>, ListedSession[]>;
+  /** 404 where the viewer has no such session. */
+  "user.endSession": Call<{ id: string }, { revoked: boolean }>;
+  /** Ends all other sessions of the viewer. 403 where the current password is wrong. */
+  "user.changePassword": Call<{ current_password: string; new_password: string }, { changed: boolean }>;
+
+  /** 409 where the viewer has as many apps as one may have. The secret is shown this once. */
+  "user.registerApp": Call<
+    { name: string; redirect_uris: string[]; type: RegisteredApp["type"] },
+    RegisteredApp & { client_secret?: string }
+  >;
+  "user.apps": Call<Record<string, never>, RegisteredApp[]>;
+  /** 404 where the viewer has no such app with a secret. Ends the token by which the app asks for itself. */
+  "user.rotateAppSecret": Call<{ client_id: string }, RegisteredApp & { client_secret: string }>;
+  /** 404 where the viewer has no such app. Ends all of its sessions, with whomever. */
+  "user.deleteApp": Call<{ client_id: string }, { deleted: boolean }>;
+
+  /** 400 where the person must not be sent anywhere: the app or the address is not known. */
+  "user.askAuthorization": Call<AuthorizationQuery, PendingAuthorization>;
+  /** The viewer's answer. Returns where to send them; 400 as above. */
+  "user.authorize": Call<AuthorizationQuery & { allowed: boolean }, { redirect: string }>;
+  "user.oauthToken": Call<OAuthRequest, OAuthAnswer>;
+  "user.oauthRevoke": Call<OAuthRequest, OAuthAnswer>;
+  "user.oauthInvalidate": Call<OAuthRequest, OAuthAnswer>;
+
   /** The session of an access token, from the primary; null where it is unknown or expired. */
   "user.authenticate": Call<{ token: string }, (TokenSession & { expiresAt: number }) | null>;
   /** Users in the order of the ids asked for; unknown ones are left out. */

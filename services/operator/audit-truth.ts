@@ -5,7 +5,7 @@ import type { Id } from "../contracts/actions.ts";
 import { toTweet, tweetsByIds } from "../tweet/tweet.repo.ts";
 import { ALIVE, DELETED } from "../tweet/tweet-cache.ts";
 import { tokenSession } from "../user/session.repo.ts";
-import { bucketOfSession, decodeSession, encodeSession } from "../user/tokens.ts";
+import { bucketOfSession, decodeSession, encodeSession } from "../user/session-entry.ts";
 import { UserRepo } from "../user/user.repo.ts";
 import { publicUser } from "../user/user-reader.ts";
 import type { Entry, Expected } from "./audit-entries.ts";

@@ -1,11 +1,21 @@
 import type { Batcher } from "../../mixins/batcher.ts";
 import { ignoreDown } from "../../mixins/redis/leased.ts";
-import type { ShardDb } from "../../mixins/shard-db/index.ts";
+import { bucketOf } from "../../mixins/shard-db/ids.ts";
+import type { ShardDb, Tx } from "../../mixins/shard-db/index.ts";
 import { sqlState } from "../../mixins/shard-db/pools.ts";
-import type { Id, ProfileChange, PublicUser, Session, UserExtras } from "../contracts/actions.ts";
+import type {
+  Id,
+  ParamsOf,
+  ProfileChange,
+  PublicUser,
+  Session,
+  UserExtras,
+  Viewer,
+} from "../contracts/actions.ts";
 import { invalidField, RoostError } from "../contracts/errors.ts";
 import { unknownTweet } from "../tweet/originals.ts";
 import { tweetNow } from "../tweet/tweet.repo.ts";
+import type { CodeRepo } from "./code.repo.ts";
 import { hashPassword, verifyPassword } from "./passwords.ts";
 import type { Sessions } from "./sessions.ts";
 import { UserRepo } from "./user.repo.ts";
@@ -17,26 +27,34 @@ export class Accounts {
   readonly #repo: UserRepo;
   readonly #sessions: Sessions;
   readonly #reader: UserReader;
+  readonly #codes: CodeRepo;
   readonly #settled: Batcher<Id>;
 
   /** `settled` takes the outbox jobs whose effect was brought about at once. */
-  constructor(parts: { db: ShardDb; sessions: Sessions; reader: UserReader; settled: Batcher<Id> }) {
-    const { db, sessions, reader, settled } = parts;
+  constructor(parts: {
+    db: ShardDb;
+    sessions: Sessions;
+    reader: UserReader;
+    codes: CodeRepo;
+    settled: Batcher<Id>;
+  }) {
+    const { db, sessions, reader, codes, settled } = parts;
     this.#db = db;
     this.#repo = new UserRepo(db);
     this.#sessions = sessions;
     this.#reader = reader;
+    this.#codes = codes;
     this.#settled = settled;
   }
 
   /** Makes an account and its first session in one transaction. 409 where the handle is taken, whatever its case. */
-  async signUp(wish: { username: string; name: string; password: string }): Promise<Session> {
-    const { username, name, password } = wish;
+  async signUp(wish: ParamsOf<"user.signup">): Promise<Session> {
+    const { username, name, password, user_agent: userAgent } = wish;
     const passwordHash = await hashPassword(password);
     try {
       return await this.#db.transaction({ handle: username }, async (tx) => {
         const row = await this.#repo.insert(tx, { username, name, passwordHash });
-        const issued = await this.#sessions.open(tx, row.id);
+        const issued = await this.#sessions.open(tx, { userId: row.id, userAgent });
         return { user: publicUser(row), ...issued };
       });
     } catch (error) {
@@ -46,21 +64,65 @@ export class Accounts {
   }
 
   /** Opens a session. 401 where handle or password are wrong, in the same words and time for either. */
-  async logIn({ username, password }: { username: string; password: string }): Promise<Session> {
-    const account = await this.#repo.credentials(username);
-    const right = await verifyPassword(password, account?.password_hash);
-    if (!account || !right) throw new RoostError("UNAUTHORIZED", "The username or the password is wrong.");
-    const issued = await this.#db.transaction({ id: account.id }, (tx) =>
-      this.#sessions.open(tx, account.id),
+  async logIn({ user_agent: userAgent, ...who }: ParamsOf<"user.login">): Promise<Session> {
+    const { userId, opened } = await this.#signedIn(who, (tx, userId) =>
+      this.#sessions.open(tx, { userId, userAgent }),
     );
-    return { user: await this.#one(account.id), ...issued };
+    return { user: await this.#one(userId), ...opened };
   }
 
-  /** Exchanges a refresh token for a new pair of tokens. 401 where it is not good. */
+  /** The same for the consent page: the session has no scope, so it allows nothing but to answer that page. */
+  async logInBrowser({ user_agent: userAgent, ...who }: ParamsOf<"user.browserLogin">) {
+    const { userId, opened } = await this.#signedIn(who, (tx, userId) =>
+      this.#sessions.openOnce(tx, { userId, userAgent, scopes: [] }),
+    );
+    return { user: await this.#one(userId), ...opened };
+  }
+
+  /** Exchanges a refresh token for a new pair of tokens. 401 where it is not good, or an app's. */
   async refresh(token: string): Promise<Session> {
-    const renewed = await this.#sessions.refresh(token);
+    const session = await this.#sessions.behindRefresh(token);
+    const renewed = session && !session.client_id ? await this.#sessions.refresh(token) : undefined;
     if (!renewed) throw new RoostError("UNAUTHORIZED", "The refresh token is unknown, used or expired.");
     return { user: await this.#one(renewed.userId), ...renewed.issued };
+  }
+
+  /** Ends the viewer's other sessions, those of apps too. 403 where the current password is wrong. */
+  async changePassword(viewer: Viewer, current: string, next: string): Promise<{ changed: boolean }> {
+    const { userId, sessionId } = viewer;
+    const known = await this.checkPassword(userId, current);
+    const passwordHash = await hashPassword(next);
+    await this.#sessions.revoking(bucketOf(userId), async (tx, hide) => {
+      if (!(await this.#repo.replacePassword(tx, userId, known, passwordHash))) throw wrongPassword();
+      await this.#codes.deleteOf(tx, userId);
+      await this.#sessions.endOthersIn(tx, hide, userId, sessionId);
+    });
+    return { changed: true };
+  }
+
+  /** The stored hash of a signed-in user's password. Throws 403 where the password is another. */
+  async checkPassword(userId: Id, password: string): Promise<string> {
+    const known = await this.#repo.passwordHash(userId);
+    const right = await verifyPassword(password, known);
+    if (!known || !right) throw wrongPassword();
+    return known;
+  }
+
+  /** Checks a password, and opens a session unless it was changed meanwhile: that would have ended the session. */
+  async #signedIn<T>(
+    { username, password }: { username: string; password: string },
+    open: (tx: Tx, userId: Id) => Promise<T>,
+  ): Promise<{ userId: Id; opened: T }> {
+    const refused = new RoostError("UNAUTHORIZED", "The username or the password is wrong.");
+    const account = await this.#repo.credentials(username);
+    const right = await verifyPassword(password, account?.password_hash);
+    if (!account || !right) throw refused;
+    const { id: userId, password_hash } = account;
+    const opened = await this.#db.transaction({ id: userId }, async (tx) => {
+      if (!(await this.#repo.lockPassword(tx, userId, password_hash))) throw refused;
+      return open(tx, userId);
+    });
+    return { userId, opened };
   }
 
   /** The users that exist among `ids`, in that order. */
@@ -115,6 +177,12 @@ export class Accounts {
 function unknownUser(id: Id): RoostError {
   return new RoostError("NOT_FOUND", `Could not find user with id: [${id}].`, {
     errors: [{ message: "names no user", parameters: { id: [id] } }],
+  });
+}
+
+function wrongPassword(): RoostError {
+  return new RoostError("FORBIDDEN", "The current password is wrong.", {
+    errors: [{ message: "is wrong", parameters: { password: [] } }],
   });
 }
 

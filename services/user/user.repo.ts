@@ -34,7 +34,8 @@ export class UserRepo {
     return this.#db.readByIds(
       ids,
       (group) =>
-        sql<UserRow>`SELECT id, username, name, profile FROM users WHERE id = ANY(${group}::bigint[])`,
+        sql<UserRow>`
+          SELECT id, username, name, profile FROM users WHERE id = ANY(${group}::bigint[]) AND closed_at IS NULL`,
     );
   }
 
@@ -70,7 +71,8 @@ export class UserRepo {
         this.#db.readShard(
           shard,
           sql<{ id: Id; handle: string }>`
-            SELECT id, lower(username) handle FROM users WHERE lower(username) = ANY(${group}::text[])`,
+            SELECT id, lower(username) handle FROM users
+            WHERE lower(username) = ANY(${group}::text[]) AND closed_at IS NULL`,
         ),
       ),
     );
@@ -86,6 +88,30 @@ export class UserRepo {
         WHERE lower(u.username) = ${username.toLowerCase()}`,
     );
     return row;
+  }
+
+  /** The password hash of a user; undefined where there is none. */
+  async passwordHash(id: Id): Promise<string | undefined> {
+    const [row] = await this.#db.read(
+      { id },
+      sql<{ password_hash: string }>`SELECT password_hash FROM credentials WHERE user_id = ${id}`,
+    );
+    return row?.password_hash;
+  }
+
+  /** Holds a user's password as it is until the transaction ends. False where it is another one by now. */
+  async lockPassword(tx: Tx, id: Id, passwordHash: string): Promise<boolean> {
+    const rows = await tx.query(sql<{ user_id: Id }>`
+      SELECT user_id FROM credentials WHERE user_id = ${id} AND password_hash = ${passwordHash} FOR SHARE`);
+    return rows.length > 0;
+  }
+
+  /** Gives a user another password in the place of a known one. False where that is another one by now. */
+  async replacePassword(tx: Tx, id: Id, from: string, to: string): Promise<boolean> {
+    const rows = await tx.query(sql<{ user_id: Id }>`
+      UPDATE credentials SET password_hash = ${to} WHERE user_id = ${id} AND password_hash = ${from}
+      RETURNING user_id`);
+    return rows.length > 0;
   }
 
   /** Makes an account; its id carries the bucket of its handle. Fails with 23505 on users_handle where that is taken. */
@@ -113,7 +139,7 @@ export class UserRepo {
       sql<UserRow & { job: Id }>`
         UPDATE users SET name = coalesce(${name ?? null}, name),
                          profile = jsonb_strip_nulls(profile || ${JSON.stringify(profile)}::jsonb)
-        WHERE id = ${id}
+        WHERE id = ${id} AND closed_at IS NULL
         RETURNING id, username, name, profile,
                   enqueue(${bucketOf(id)}, 'profile', ${JSON.stringify({ id })}::jsonb) job`,
     );

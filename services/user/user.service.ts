@@ -3,22 +3,44 @@ import { limits } from "../../config/limits.ts";
 import { Batcher } from "../../mixins/batcher.ts";
 import { removeJobs } from "../../mixins/outbox.repo.ts";
 import { OutboxDrain } from "../../mixins/outbox.ts";
+import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
-import { isId } from "../../mixins/shard-db/ids.ts";
 import type { Id } from "../contracts/actions.ts";
 import { requireViewer } from "../contracts/context.ts";
+import { RoostError } from "../contracts/errors.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { clearableId, idList, userExtras } from "../contracts/validators.ts";
+import { clearableId, idList, optional, userExtras } from "../contracts/validators.ts";
 import { Accounts } from "./accounts.ts";
+import { AppRepo } from "./app.repo.ts";
+import { Apps } from "./apps.ts";
+import { CodeRepo } from "./code.repo.ts";
+import { endApp } from "./ended-apps.ts";
+import { idIn, tokenIn } from "./jobs.ts";
+import { OAuth } from "./oauth.ts";
 import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "./rules.ts";
+import { listSessions } from "./session-list.ts";
 import { Sessions } from "./sessions.ts";
-import type { TokenRef } from "./tokens.ts";
 import { UserReader } from "./user-reader.ts";
 
 const IDS = idList(limits.listPage.max);
 const USERNAMES = { type: "array", max: limits.listPage.max, items: "string" } as const;
+const TEXT = optional("string");
+const USER_AGENT = { type: "string", max: limits.userAgent, optional: true } as const;
+const OAUTH_REQUEST = {
+  form: { type: "record", key: "string", value: "string" },
+  authorization: TEXT,
+} as const;
+const AUTHORIZATION_QUERY = {
+  client_id: TEXT,
+  redirect_uri: TEXT,
+  response_type: TEXT,
+  scope: TEXT,
+  state: TEXT,
+  code_challenge: TEXT,
+  code_challenge_method: TEXT,
+} as const;
 
-/** Accounts, handles, sessions and profiles. */
+/** Accounts, handles, sessions and profiles; apps, and what people let them do. */
 export default function userService(broker: ServiceBroker): ServiceSchema {
   const { db, redis, metrics } = resourcesOf(broker);
   const settled = new Batcher<Id>(
@@ -26,9 +48,20 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
     (jobs) => removeJobs(db, jobs),
     (error) => broker.logger.debug(`outbox rows are left to the drain: ${String(error)}`),
   );
+  const nudge = (kind: string) => (job: Id) => {
+    // A lost nudge only costs the time until the next poll.
+    broker.broadcast("outbox.ready", { shard: db.shardOf({ id: job }), kinds: [kind] }).catch(() => {});
+  };
   const sessions = new Sessions({ db, redis });
   const reader = new UserReader({ db, redis });
-  const accounts = new Accounts({ db, sessions, reader, settled });
+  const codes = new CodeRepo(db);
+  const appRepo = new AppRepo(db);
+  const accounts = new Accounts({ db, sessions, reader, codes, settled });
+  const apps = new Apps({ db, apps: appRepo, sessions, nudge: nudge("app") });
+  const oauth = new OAuth({ db, apps: appRepo, codes, sessions });
+  const housekeeping = new Periodic(60_000, async () => {
+    await Promise.all(db.shards.map((shard) => codes.purge(shard)));
+  });
   const outbox = new OutboxDrain({
     broker,
     db,
@@ -44,6 +77,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
         return "done";
       },
     },
+    paged: { app: endApp(db, sessions) },
   });
 
   return {
@@ -51,18 +85,31 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
     actions: actionsOf("user", {
       signup: {
         auth: "none",
-        params: { username: USERNAME, name: NAME, password: PASSWORD },
+        params: { username: USERNAME, name: NAME, password: PASSWORD, user_agent: USER_AGENT },
         handler: ({ params }) => accounts.signUp(params),
       },
       login: {
         auth: "none",
-        params: { username: "string", password: "string" },
+        params: { username: "string", password: "string", user_agent: USER_AGENT },
         handler: ({ params }) => accounts.logIn(params),
+      },
+      browserLogin: {
+        auth: "none",
+        params: { username: "string", password: "string", user_agent: USER_AGENT },
+        handler: ({ params }) => accounts.logInBrowser(params),
       },
       refresh: {
         auth: "none",
         params: { refresh_token: "string" },
         handler: ({ params }) => accounts.refresh(params.refresh_token),
+      },
+      answerLost: {
+        auth: "none",
+        params: { refresh_token: "string" },
+        handler: async ({ params }) => {
+          await sessions.forgive(params.refresh_token);
+          return null;
+        },
       },
       logout: {
         params: {},
@@ -73,6 +120,28 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
         auth: "none",
         params: { token: "string" },
         handler: ({ params }) => sessions.authenticate(params.token),
+      },
+      sessions: {
+        readOnly: true,
+        params: {},
+        handler: (ctx) => listSessions(sessions, appRepo, requireViewer(ctx)),
+      },
+      endSession: {
+        params: { id: "uuid" },
+        handler: async (ctx) => {
+          const { userId } = requireViewer(ctx);
+          if (!(await sessions.end({ userId, sessionId: ctx.params.id })))
+            throw new RoostError(
+              "NOT_FOUND",
+              `Could not find a session of yours with id: [${ctx.params.id}].`,
+            );
+          return { revoked: true };
+        },
+      },
+      changePassword: {
+        params: { current_password: "string", new_password: PASSWORD },
+        handler: (ctx) =>
+          accounts.changePassword(requireViewer(ctx), ctx.params.current_password, ctx.params.new_password),
       },
       get: {
         readOnly: true,
@@ -102,25 +171,65 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
         },
         handler: (ctx) => accounts.update(requireViewer(ctx).userId, ctx.params),
       },
+      registerApp: {
+        params: {
+          name: NAME,
+          redirect_uris: { type: "array", min: 1, max: limits.redirectUrisPerApp, items: "string" },
+          type: { type: "enum", values: ["public", "confidential"] },
+        },
+        handler: (ctx) => apps.register(requireViewer(ctx).userId, ctx.params),
+      },
+      apps: {
+        readOnly: true,
+        params: {},
+        handler: (ctx) => apps.list(requireViewer(ctx).userId),
+      },
+      rotateAppSecret: {
+        params: { client_id: "string" },
+        handler: (ctx) => apps.rotateSecret(requireViewer(ctx).userId, ctx.params.client_id),
+      },
+      deleteApp: {
+        params: { client_id: "string" },
+        handler: (ctx) => apps.delete(requireViewer(ctx).userId, ctx.params.client_id),
+      },
+      askAuthorization: {
+        auth: "none",
+        params: AUTHORIZATION_QUERY,
+        handler: ({ params }) => oauth.ask(params),
+      },
+      authorize: {
+        auth: "none",
+        params: { ...AUTHORIZATION_QUERY, allowed: "boolean" },
+        handler: async (ctx) => {
+          const { allowed, ...query } = ctx.params;
+          if (!allowed) return { redirect: await oauth.deny(query) };
+          return { redirect: await oauth.allow(requireViewer(ctx).userId, query) };
+        },
+      },
+      oauthToken: {
+        auth: "none",
+        params: OAUTH_REQUEST,
+        handler: ({ params }) => oauth.token(params),
+      },
+      oauthRevoke: {
+        auth: "none",
+        params: OAUTH_REQUEST,
+        handler: ({ params }) => oauth.revoke(params),
+      },
+      oauthInvalidate: {
+        auth: "none",
+        params: OAUTH_REQUEST,
+        handler: ({ params }) => oauth.invalidate(params),
+      },
     }),
-    started: () => outbox.start(),
+    events: outbox.events,
+    started() {
+      outbox.start();
+      housekeeping.start();
+    },
     async stopped() {
-      await outbox.stop();
+      await Promise.all([outbox.stop(), housekeeping.stop()]);
       await settled.close();
     },
   };
-}
-
-/** The user that a "profile" job names. */
-function idIn(key: unknown): Id {
-  const { id } = Object(key);
-  if (!isId(id)) throw new Error(`not a user: ${JSON.stringify(key)}`);
-  return id;
-}
-
-/** The access token that a "session" job names. */
-function tokenIn(key: unknown): TokenRef {
-  const { bucket, hash } = Object(key);
-  if (typeof bucket !== "number" || typeof hash !== "string") throw new Error("not a token");
-  return { bucket, hash };
 }

@@ -1,4 +1,5 @@
-import { decodeSession, encodeSession, makeToken, parseToken, REVOKED } from "../../services/user/tokens.ts";
+import { decodeSession, encodeSession, REVOKED } from "../../services/user/session-entry.ts";
+import { makeToken, parseToken } from "../../services/user/tokens.ts";
 
 describe("tokens", () => {
   it("carry their bucket and are looked up by a hash", () => {

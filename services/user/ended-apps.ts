@@ -1,0 +1,32 @@
+import type { PageHandler } from "../../mixins/outbox-worker.ts";
+import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
+import type { Sessions } from "./sessions.ts";
+import { bucketOfClient } from "./tokens.ts";
+
+/** After this time no request is under way any more that had found the app before it was deleted. */
+const LAST_LOOK = "1 minute";
+
+/**
+ * Works on "app" jobs: ends the sessions of an app that was deleted, page by page, shard after shard; and looks once more
+ * a minute later, for those that were being opened meanwhile.
+ */
+export function endApp(db: ShardDb, sessions: Sessions): PageHandler {
+  return async ({ key, cursor }) => {
+    const { client_id: clientId, last }: Record<string, unknown> = { ...Object(key) };
+    const bucket = typeof clientId === "string" ? bucketOfClient(clientId) : undefined;
+    if (typeof clientId !== "string" || bucket === undefined) throw new Error("not an app");
+    const { done = [] }: { done?: string[] } = { ...Object(cursor) };
+    for (const shard of db.shards.filter((name) => !done.includes(name))) {
+      if (await sessions.endOfClient(shard, clientId)) return { cursor: { done } };
+      done.push(shard);
+    }
+    if (last !== true) {
+      const again = JSON.stringify({ client_id: clientId, last: true });
+      await db.write(
+        { bucket },
+        sql`SELECT enqueue(${bucket}, 'app', ${again}::jsonb, ${LAST_LOOK}::interval)`,
+      );
+    }
+    return "done";
+  };
+}
