@@ -10,6 +10,10 @@ export const limits = {
   rates: {
     signup: { perWindow: 30, windowMs: 15 * 60_000, by: "user" },
     login: { perWindow: 30, windowMs: 15 * 60_000, by: "user" },
+    /** Wrong passwords, by the account that is tried, from wherever. */
+    password: { perWindow: 10, windowMs: 15 * 60_000, by: "user" },
+    /** Token requests of apps and pages of consent. */
+    oauth: { perWindow: 600, windowMs: 15 * 60_000, by: "user" },
     compose: { perWindow: 100, windowMs: 15 * 60_000, by: "user" },
     write: { perWindow: 300, windowMs: 15 * 60_000, by: "user" },
     read: { perWindow: 900, windowMs: 15 * 60_000, by: "user and app" },

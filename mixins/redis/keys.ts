@@ -94,8 +94,8 @@ export class Keys {
     return `${this.#prefix}{${bucket >> 2}}:rate:`;
   }
 
-  /** Token bucket of an IP address and an endpoint class. */
-  ipRate(ip: string, rateClass: string): string {
-    return `${this.#prefix}{ip:${ip}}:rate:${rateClass}`;
+  /** Token bucket of an endpoint class and of whom no partition has: an IP address, an account that is tried. */
+  rate(payer: string, rateClass: string): string {
+    return `${this.#prefix}{${payer}}:rate:${rateClass}`;
   }
 }

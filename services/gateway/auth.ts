@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RateClass } from "../../config/limits.ts";
 import type { TokenSession } from "../contracts/actions.ts";
 import type { Ctx } from "../contracts/context.ts";
-import { RoostError } from "../contracts/errors.ts";
+import { errorCode, RoostError } from "../contracts/errors.ts";
 import { decodeSession } from "../user/session-entry.ts";
 import { parseToken, type TokenRef } from "../user/tokens.ts";
 import { clientIp } from "./client-ip.ts";
@@ -62,6 +62,36 @@ export class Admission {
     if (!session) return this.#refuse(request, response, token);
     await this.#spend(response, { session, bucket }, rate);
     return session;
+  }
+
+  /**
+   * Runs `work`, which tries a password of an account, unless too many were wrong lately. A right one does not count.
+   * Throws 429, in the same way whether there is such an account or not, or what `work` throws.
+   */
+  async tryPassword<T>(response: ServerResponse, account: string, work: () => Promise<T>): Promise<T> {
+    const payer = { account: account.toLowerCase() };
+    const verdict = await this.#limiter.spend(payer, "password");
+    if (verdict && !verdict.passes) settle(response, verdict);
+    let wrong = false;
+    try {
+      return await work();
+    } catch (error) {
+      wrong = ["UNAUTHORIZED", "FORBIDDEN"].includes(errorCode(error) ?? "");
+      throw error;
+    } finally {
+      if (!wrong) await this.#limiter.refund(payer, "password");
+    }
+  }
+
+  /** Whether a client came over TLS, as far as the proxies that we trust tell. */
+  isOverTls({ headers }: IncomingMessage): boolean {
+    return this.#trustedProxies > 0 && headers["x-forwarded-proto"] === "https";
+  }
+
+  /** Tells a client that asks for nothing of ours what is left of the bucket of its address. Takes nothing. */
+  async tell(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const verdict = await this.#limiter.look(this.#ip(request), BAD_TOKENS);
+    if (verdict) settle(response, { ...verdict, passes: true });
   }
 
   async #refuse(

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { limits } from "../../config/limits.ts";
 import { fieldError, GatewayError, invalidRequest } from "./problem.ts";
+import { parseQuery } from "./query.ts";
 
 const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(;.*)?$/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -11,10 +13,37 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  */
 export async function readJsonObject(request: IncomingMessage): Promise<Record<string, unknown>> {
   const { headers } = request;
-  if (headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0) return {};
+  if (isEmpty(request)) return {};
   if (!JSON_TYPE.test(headers["content-type"] ?? "")) {
     throw unsupported("content-type", headers["content-type"], "must be application/json");
   }
+  return parseObject(await readAll(request));
+}
+
+/** The same for a body that may as well be a form: a name given twice is a 400. */
+export async function readFormOrJson(request: IncomingMessage): Promise<Record<string, unknown>> {
+  if (isEmpty(request) || !FORM_TYPE.test(request.headers["content-type"] ?? ""))
+    return readJsonObject(request);
+  return parseForm(await readAll(request));
+}
+
+/** The body of an HTML form. Throws 415 for any other. */
+export async function readForm(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const type = request.headers["content-type"];
+  if (!FORM_TYPE.test(type ?? "")) throw unsupported("content-type", type, "must be that of a form");
+  return parseForm(await readAll(request));
+}
+
+const isEmpty = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
+
+function parseForm(bytes: Buffer): Record<string, unknown> {
+  // What is no UTF-8 becomes a character that nobody sends.
+  return parseQuery(bytes.toString("utf8"));
+}
+
+async function readAll(request: IncomingMessage): Promise<Buffer> {
+  const { headers } = request;
   if (headers["content-encoding"] !== undefined && headers["content-encoding"] !== "identity") {
     throw unsupported(
       "content-encoding",
@@ -23,7 +52,7 @@ export async function readJsonObject(request: IncomingMessage): Promise<Record<s
     );
   }
   if (Number(headers["content-length"] ?? 0) > limits.bodyBytes) throw tooLarge();
-  return parseObject(await readBytes(request));
+  return readBytes(request);
 }
 
 function parseObject(bytes: Buffer): Record<string, unknown> {

@@ -24,6 +24,8 @@ export type Method = "GET" | "POST" | "PUT" | "DELETE";
 /** A request that has passed: who asks, and the checked parameters of each place, never mixed. */
 export interface Asked<P, Q, B, H> {
   ctx: Ctx;
+  raw: RawRequest;
+  admission: Admission;
   params: P;
   query: Q;
   body: B;
@@ -31,7 +33,17 @@ export interface Asked<P, Q, B, H> {
 }
 
 /** The chapters of the reference. */
-export const TAGS = ["Session", "Users", "Tweets", "Timelines", "Search", "Engagement", "Relations"] as const;
+export const TAGS = [
+  "Session",
+  "Apps",
+  "OAuth",
+  "Users",
+  "Tweets",
+  "Timelines",
+  "Search",
+  "Engagement",
+  "Relations",
+] as const;
 export type Tag = (typeof TAGS)[number];
 
 /**
@@ -106,7 +118,7 @@ export function forViewer<P, Q, B, H, A extends object>(
   return served(spec, "user", async (raw, admission) => {
     const { viewer } = requireUser(await identify(spec, raw, admission));
     raw.ctx.meta.viewer = viewer;
-    return handle({ ...(await check(spec, raw)), viewer });
+    return handle({ ...(await check(spec, raw, admission)), viewer });
   });
 }
 
@@ -119,7 +131,7 @@ export function forReader<P, Q, B, H, A extends object>(
     const { viewer, app } = await identify(spec, raw, admission);
     raw.ctx.meta.viewer = viewer;
     raw.ctx.meta.app = app;
-    return handle({ ...(await check(spec, raw)), viewer });
+    return handle({ ...(await check(spec, raw, admission)), viewer });
   });
 }
 
@@ -131,7 +143,7 @@ export function forApp<P, Q, B, H, A extends object>(
   return served(spec, "app", async (raw, admission) => {
     const { app } = requireApp(await identify(spec, raw, admission));
     raw.ctx.meta.app = app;
-    return handle({ ...(await check(spec, raw)), app });
+    return handle({ ...(await check(spec, raw, admission)), app });
   });
 }
 
@@ -142,7 +154,7 @@ export function forAnyone<P, Q, B, H, A extends object>(
 ): Endpoint {
   return served(spec, "anyone", async (raw, admission) => {
     await admission.admitAnyone(raw.request, raw.response, spec.rate);
-    return handle(await check(spec, raw));
+    return handle(await check(spec, raw, admission));
   });
 }
 
@@ -195,9 +207,12 @@ const NO_QUERY = shape({});
 async function check<P, Q, B, H, A extends object>(
   spec: EndpointSpec<P, Q, B, H, A>,
   raw: RawRequest,
+  admission: Admission,
 ): Promise<Asked<P, Q, B, H>> {
   return {
     ctx: raw.ctx,
+    raw,
+    admission,
     // A place without a shape is of a type without fields: an empty object is one.
     params: spec.params?.parse(raw.params) ?? ({} as P),
     query: checkQuery(spec, raw.rawQuery),

@@ -168,6 +168,15 @@ export function part<T extends object>(fields: Shape<T>): Field<T> {
   return { rule: { type: "any" }, part: fields, schema: fields.schema };
 }
 
+/** A list of 1 to `max` texts, each checked by the action that gets them. */
+export function texts(max: number, items: JsonSchema): Field<string[]> {
+  return {
+    rule: { type: "array", min: 1, max, items: { type: "string", max: 2_000 } },
+    schema: { type: "array", items, minItems: 1, maxItems: max },
+    nested: true,
+  };
+}
+
 export function optional<T>(field: Field<T>): Field<T | undefined> {
   return { ...field, rule: { ...field.rule, optional: true } };
 }
@@ -317,4 +326,16 @@ export const text: Field<string> = decoded(
   "must be non-empty text in valid Unicode, without NUL",
   { type: "string", minLength: 1 },
   (raw) => (raw !== "" && raw.isWellFormed() && !raw.includes("\0") ? raw : undefined),
+);
+
+export const uuid = matching(
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  "must be a UUID",
+  "A UUID, in lower case",
+);
+
+export const clientId = matching(
+  /^rc_[0-9a-f]{3}_[A-Za-z0-9_-]{22}$/,
+  "must be the client_id of an app",
+  "The client_id of an app",
 );

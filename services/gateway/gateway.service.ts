@@ -115,7 +115,10 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
       errorHandler(request: Request, response: ServerResponse, error: unknown) {
         const { problem, headers, unexpected } = describe(error, resourceOf(request));
         if (unexpected) this.logger.error(`${request.method} failed`, error);
-        sendJson(response, problem.status, problem, headers, "application/problem+json; charset=utf-8");
+        const reply = () =>
+          sendJson(response, problem.status, problem, headers, "application/problem+json; charset=utf-8");
+        if (response.hasHeader("x-rate-limit-limit")) reply();
+        else void admission.tell(request, response).then(reply, reply);
       },
     },
 

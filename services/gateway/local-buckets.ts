@@ -25,13 +25,13 @@ const BUCKETS = 50_000;
 export class LocalBuckets {
   readonly #full = new LRUCache<string, number>({ max: BUCKETS });
 
-  /** Takes `cost` tokens; 0 only looks whether one could be taken. Times in ms since 1970. */
+  /** Takes `cost` tokens; 0 only looks whether one could be taken, -1 gives one back. Times in ms since 1970. */
   take(key: string, { capacity, windowMs }: Limit, cost: number, now = Date.now()): Verdict {
     const interval = windowMs / capacity;
     let full = Math.max(now, this.#full.get(key) ?? 0);
     const passes = full + interval - now <= windowMs;
-    if (passes && cost > 0) {
-      full += cost * interval;
+    if (cost < 0 || (passes && cost > 0)) {
+      full = Math.max(now, full + cost * interval);
       this.#full.set(key, full);
     }
     return {

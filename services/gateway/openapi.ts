@@ -109,12 +109,10 @@ function operation(id: string, documented: Documented, schemas: Components): Ope
     ...parametersIn("query", query, schemas),
     ...parametersIn("header", headers, schemas),
   ];
-  const succeeded = Object.entries(answers).map(
-    ([status, { description, schema, type = "application/json" }]) => [
-      status,
-      answer(description, type, schemas.share(schema)),
-    ],
-  );
+  const own = Object.entries(answers).map(([status, { description, schema, type = "application/json" }]) => [
+    status,
+    answer(description, type, schemas.share(schema)),
+  ]);
   const failed = errorsOf(documented).map((code) => [
     String(catalogue[code][0]),
     { $ref: `#/components/responses/${code}` },
@@ -126,7 +124,8 @@ function operation(id: string, documented: Documented, schemas: Components): Ope
     security: securityOf(documented),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: requestBody(body, schemas) } : {}),
-    responses: Object.fromEntries([...succeeded, ...failed]),
+    // What an endpoint says itself counts.
+    responses: Object.fromEntries([...failed, ...own]),
   };
 }
 

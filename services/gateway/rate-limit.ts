@@ -7,8 +7,11 @@ import { type Limit, LocalBuckets, type Verdict } from "./local-buckets.ts";
 
 const ADMIT = new Script(new URL("./lua/admit-n.lua", import.meta.url));
 
-/** Whose bucket is meant: that of who stands behind a session (of a token of that bucket), or of an IP address. */
-export type Payer = { ip: string } | { session: TokenSession; bucket: number };
+/**
+ * Whose bucket is meant: that of who stands behind a session (of a token of that bucket), of an IP address, or of an
+ * account that somebody tries to sign in to (by its handle or id), whether there is one or not.
+ */
+export type Payer = { ip: string } | { account: string } | { session: TokenSession; bucket: number };
 
 /**
  * Token buckets per user, app or IP and endpoint class, in Redis; in this process alone while Redis is away. Every verdict
@@ -55,6 +58,11 @@ export class RateLimiter {
     return this.#take(payer, rate, 1);
   }
 
+  /** Gives a token back. */
+  async refund(payer: Payer, rate: RateClass): Promise<void> {
+    await this.#take(payer, rate, -1);
+  }
+
   /** Whether a token could be taken; takes none. */
   look(payer: Payer, rate: RateClass): Promise<Verdict | undefined> {
     return this.#take(payer, rate, 0);
@@ -66,9 +74,9 @@ export class RateLimiter {
     if (this.#redis) {
       const { keys } = this.#redis;
       const key =
-        "ip" in payer
-          ? keys.ipRate(payer.ip, rate)
-          : `${keys.userRate(payer.bucket)}${rate}:${payerName(payer.session, rate)}`;
+        "session" in payer
+          ? `${keys.userRate(payer.bucket)}${rate}:${payerName(payer.session, rate)}`
+          : keys.rate(nameOf(payer, rate), rate);
       try {
         return readAnswer(await this.#redis.run(ADMIT, [key], [limit.capacity, limit.windowMs, cost]), limit)
           .verdict;
@@ -76,8 +84,7 @@ export class RateLimiter {
         if (!(error instanceof RedisDown)) throw error;
       }
     }
-    const name = "ip" in payer ? payer.ip : payerName(payer.session, rate);
-    return this.#local.take(`${name}:${rate}`, limit, cost);
+    return this.#local.take(`${nameOf(payer, rate)}:${rate}`, limit, cost);
   }
 
   #limitOf(rate: RateClass): Limit {
@@ -85,6 +92,11 @@ export class RateLimiter {
     if (!limit) throw new Error(`no limit is known for ${rate}`);
     return limit;
   }
+}
+
+function nameOf(payer: Payer, rate: RateClass): string {
+  if ("ip" in payer) return `ip:${payer.ip}`;
+  return "account" in payer ? `account:${payer.account}` : payerName(payer.session, rate);
 }
 
 /** Who pays for a session's requests, as the script admit-n names them: user, app, or user and app. Pure. */

@@ -12,7 +12,7 @@ export function send(
   response: ServerResponse,
   status: number,
   body: string | Buffer,
-  headers: Record<string, string>,
+  headers: Record<string, string | string[]>,
 ): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, { ...SECURITY, "content-length": Buffer.byteLength(body), ...headers });
@@ -28,4 +28,14 @@ export function sendJson(
   contentType = "application/json; charset=utf-8",
 ): void {
   send(response, status, JSON.stringify(body), { "content-type": contentType, ...headers });
+}
+
+/** Ends a response with a page. */
+export function sendHtml(
+  response: ServerResponse,
+  status: number,
+  html: string,
+  headers: Record<string, string | string[]> = {},
+): void {
+  send(response, status, html, { "content-type": "text/html; charset=utf-8", ...headers });
 }

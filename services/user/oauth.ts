@@ -7,7 +7,7 @@ import type {
   OAuthRequest,
   PendingAuthorization,
 } from "../contracts/actions.ts";
-import { errorCode, invalidField, RoostError } from "../contracts/errors.ts";
+import { invalidField, RoostError } from "../contracts/errors.ts";
 import type { AppRow } from "./app.repo.ts";
 import { renewOwnToken } from "./apps.ts";
 import { authorizationFault, scopesIn } from "./authorization-rules.ts";
@@ -162,9 +162,11 @@ async function answering(
   try {
     return { status: 200, body: await work() };
   } catch (error) {
-    const inner = Error.isError(error) && "inner" in error && error.inner ? error.inner : error;
-    if (errorCode(inner) !== undefined || !(inner instanceof OAuthError)) throw inner;
-    const { code: status, name, message } = inner;
+    // What the model throws comes wrapped.
+    const inner = Error.isError(error) && "inner" in error ? error.inner : undefined;
+    const cause = inner && !(inner instanceof OAuthError) ? inner : error;
+    if (!(cause instanceof OAuthError)) throw cause;
+    const { code: status, name, message } = cause;
     if (status >= 500) throw new RoostError("INTERNAL", message);
     return {
       status,

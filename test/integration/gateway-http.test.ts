@@ -318,8 +318,12 @@ describe("limits", () => {
   });
 
   it("hold for each address where nobody is signed in, IPv6 by its /64", async () => {
-    const attempt = (ip: string) =>
-      api.send("/auth/login", { body: { username: "nobody", password: "wrong horse" }, headers: from(ip) });
+    let tried = 0;
+    // Each time another account: those have limits of their own.
+    const attempt = (ip: string) => {
+      const body = { username: `nobody${++tried}`, password: "wrong horse" };
+      return api.send("/auth/login", { body, headers: from(ip) });
+    };
     for (let i = 0; i < 3; i++) expect((await attempt(`2001:db8::${i + 1}`)).status).toBe(401);
     expect((await attempt("2001:db8::9")).status).toBe(429);
     expect((await attempt("2001:db8:0:1::9")).status).toBe(401);

@@ -5,7 +5,7 @@
 -- KEYS: 1 the token bucket; with a session, the prefix of the buckets of who stands behind it. 2 (optional) the session's
 --   leased entry; the bucket is then `<KEYS[1]><class>:<payer>`, which has the same hash tag. The payer is the user, the
 --   app where it asks for nobody, or user and app (see payerName).
--- ARGV: 1 capacity (0: no limit), 2 window ms, 3 cost (0: only look whether 1 would pass); with a session also 4 class,
+-- ARGV: 1 capacity (0: no limit), 2 window ms, 3 cost (0: only look whether 1 would pass; -1: give one back); with a session also 4 class,
 --   5 "user" (counted by user, whatever the app) or "user and app".
 -- Result: { the session's payload or '', 1 where it passes, else 0, tokens left, ms until the bucket is full, ms until
 --   the next token }; the payload alone where the session is not there or there is no limit.
@@ -34,9 +34,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local full = math.max(now, tonumber(redis.call('GET', bucket) or '0'))
 local passes = full + interval - now <= window
-if passes and cost > 0 then
-  full = full + cost * interval
-  redis.call('SET', bucket, string.format('%.3f', full), 'PX', math.ceil(full - now))
+if cost < 0 or (passes and cost > 0) then
+  full = math.max(now, full + cost * interval)
+  redis.call('SET', bucket, string.format('%.3f', full), 'PX', math.max(1, math.ceil(full - now)))
 end
 return {
   payload,

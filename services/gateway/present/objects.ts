@@ -169,3 +169,57 @@ export const SESSION_ANSWER = named(
     expires_in: integer({ minimum: 1, description: "Seconds until the access token expires." }),
   }),
 );
+
+export const APP = named(
+  "App",
+  object({
+    client_id: string(),
+    name: string(),
+    type: choice(["public", "confidential"] as const),
+    redirect_uris: some(string({ format: "uri" })),
+    created_at: TIME,
+  }),
+);
+/** What is shown once. */
+export const APP_WITH_SECRET = named(
+  "AppWithSecret",
+  object(
+    {
+      client_id: string(),
+      name: string(),
+      type: choice(["public", "confidential"] as const),
+      redirect_uris: some(string({ format: "uri" })),
+      created_at: TIME,
+    },
+    { client_secret: string({ description: "Shown this once. A public app has none." }) },
+  ),
+);
+
+export const LISTED_SESSION = named(
+  "Session",
+  object(
+    {
+      id: string({ format: "uuid" }),
+      created_at: TIME,
+      expires_at: TIME,
+      current: boolean({ description: "Whether it is the session that asks." }),
+    },
+    {
+      refreshed_at: TIME,
+      user_agent: string(),
+      app: object({ client_id: string() }, { name: string() }, { description: "The app that has it." }),
+      scopes: list(string()),
+    },
+  ),
+);
+
+export const OAUTH_TOKEN = named(
+  "OAuthToken",
+  object(
+    { token_type: choice(["bearer"] as const), access_token: string(), expires_in: integer({ minimum: 1 }) },
+    { scope: string(), refresh_token: string() },
+  ),
+);
+
+/** RFC 6749, section 5.2. */
+export const OAUTH_ERROR = named("OAuthError", object({ error: string() }, { error_description: string() }));

@@ -1,0 +1,111 @@
+import type { Session } from "../contracts/actions.ts";
+import { NAME, PASSWORD, USERNAME } from "../user/rules.ts";
+import { delivering } from "./delivery.ts";
+import { type Endpoint, forAnyone, forViewer } from "./endpoint.ts";
+import { field, shape, text, username, uuid } from "./fields.ts";
+import { done, LISTED_SESSION, SESSION_ANSWER } from "./present/objects.ts";
+import { boolean, list, object, type TypeOf } from "./schema.ts";
+import { userAgentOf } from "./user-agent.ts";
+
+/** Signing up and in, and one's own sessions and password. Nothing here is for third-party apps. */
+export const accountRoutes: Endpoint[] = [
+  forAnyone(
+    {
+      method: "POST",
+      path: "auth/signup",
+      tag: "Session",
+      summary: "Sign up",
+      rate: "signup",
+      answer: SESSION_ANSWER,
+      status: 201,
+      body: shape({
+        username: field<string>(USERNAME),
+        name: field<string>(NAME),
+        password: field<string>(PASSWORD),
+      }),
+    },
+    async ({ ctx, body, raw }) =>
+      sessionAnswer(await ctx.call("user.signup", { ...body, user_agent: userAgentOf(raw.request) })),
+  ),
+  forAnyone(
+    {
+      method: "POST",
+      path: "auth/login",
+      tag: "Session",
+      summary: "Log in",
+      rate: "login",
+      answer: SESSION_ANSWER,
+      body: shape({ username, password: text }),
+    },
+    ({ ctx, body, raw, admission }) =>
+      admission.tryPassword(raw.response, body.username, async () =>
+        sessionAnswer(await ctx.call("user.login", { ...body, user_agent: userAgentOf(raw.request) })),
+      ),
+  ),
+  forAnyone(
+    {
+      method: "POST",
+      path: "auth/refresh",
+      tag: "Session",
+      summary: "Get new tokens for a refresh token, which ends with it",
+      rate: "login",
+      answer: SESSION_ANSWER,
+      body: shape({ refresh_token: text }),
+    },
+    async ({ body, raw }) =>
+      sessionAnswer(await delivering(raw, body.refresh_token, (ctx) => ctx.call("user.refresh", body))),
+  ),
+  forViewer(
+    {
+      method: "POST",
+      path: "auth/logout",
+      tag: "Session",
+      summary: "End this session",
+      rate: "write",
+      answer: done(object({ revoked: boolean() })),
+    },
+    async ({ ctx }) => ({ data: await ctx.call("user.logout", {}) }),
+  ),
+  forViewer(
+    {
+      method: "GET",
+      path: "auth/sessions",
+      tag: "Session",
+      summary: "Your sessions, those of apps included",
+      rate: "read",
+      answer: done(list(LISTED_SESSION)),
+    },
+    async ({ ctx }) => ({ data: await ctx.call("user.sessions", {}) }),
+  ),
+  forViewer(
+    {
+      method: "DELETE",
+      path: "auth/sessions/:id",
+      tag: "Session",
+      summary: "End one of your sessions",
+      rate: "write",
+      answer: done(object({ revoked: boolean() })),
+      params: shape({ id: uuid }),
+    },
+    async ({ ctx, params }) => ({ data: await ctx.call("user.endSession", params) }),
+  ),
+  forViewer(
+    {
+      method: "PUT",
+      path: "auth/password",
+      tag: "Session",
+      summary: "Change your password, which ends your other sessions",
+      rate: "write",
+      answer: done(object({ changed: boolean() })),
+      body: shape({ current_password: text, new_password: field<string>(PASSWORD) }),
+    },
+    ({ ctx, body, viewer, raw, admission }) =>
+      admission.tryPassword(raw.response, viewer.userId, async () => ({
+        data: await ctx.call("user.changePassword", body),
+      })),
+  ),
+];
+
+function sessionAnswer({ user, ...tokens }: Session): TypeOf<typeof SESSION_ANSWER> {
+  return { data: { id: user.id, name: user.name, username: user.username }, token_type: "bearer", ...tokens };
+}
