@@ -6,6 +6,7 @@ import type {
   OAuthAnswer,
   OAuthRequest,
   PendingAuthorization,
+  TokenSession,
 } from "../contracts/actions.ts";
 import { invalidField, RoostError } from "../contracts/errors.ts";
 import type { AppRow } from "./app.repo.ts";
@@ -104,10 +105,10 @@ export class OAuth {
     return answering(authorization, async () => {
       if (!form.token) throw new InvalidRequestError("Missing parameter: `token`");
       const { client_id } = await this.#requireClient({ form, authorization });
-      await this.#parts.sessions.endByToken(form.token, ({ clientId }) => {
-        if (clientId !== client_id)
-          throw new UnauthorizedClientError("Unauthorized client: not a token of this app");
-      });
+      const session = await this.#parts.sessions.behind(form.token);
+      if (session && session.clientId !== client_id)
+        throw new UnauthorizedClientError("Unauthorized client: not a token of this app");
+      if (session) await this.#end(session, client_id);
       return { revoked: true };
     });
   }
@@ -118,12 +119,17 @@ export class OAuth {
       const { access_token = "" } = form;
       const app = await this.#requireClient({ form, authorization });
       if (!app.secret_hash) throw new UnauthorizedClientError("Unauthorized client: this app has no token");
-      const session = await this.#parts.sessions.authenticate(access_token);
+      const session = await this.#parts.sessions.behind(access_token);
       if (session?.clientId !== app.client_id || session.userId)
         throw new InvalidRequestError("Invalid parameter: `access_token`");
       await renewOwnToken(this.#parts, app.client_id);
       return { access_token };
     });
+  }
+
+  /** An app's own token would be the same again: with its end the next one becomes another. */
+  #end({ userId, sessionId }: TokenSession, clientId: string): Promise<unknown> {
+    return userId ? this.#parts.sessions.end({ userId, sessionId }) : renewOwnToken(this.#parts, clientId);
   }
 
   async #requireApp(query: AuthorizationQuery): Promise<{ app: AppRow; uri: string }> {

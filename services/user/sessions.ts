@@ -3,7 +3,7 @@ import { ignoreDown, putAll, readThrough } from "../../mixins/redis/leased.ts";
 import type { Resources } from "../../mixins/resources.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import type { Tx } from "../../mixins/shard-db/index.ts";
-import type { Id, TokenSession, Viewer } from "../contracts/actions.ts";
+import type { Id, TokenSession } from "../contracts/actions.ts";
 import { judgeRefresh } from "./refresh-rules.ts";
 import { type NewSession, SessionRepo, type TokenPair, tokenSession } from "./session.repo.ts";
 import { decodeSession, encodeSession, REVOKED } from "./session-entry.ts";
@@ -87,6 +87,13 @@ export class Sessions {
     return decodeSession(found.get(ref.hash) ?? "") ?? null;
   }
 
+  /** The living session of an access or refresh token (be it the latest or not), from the primary. */
+  async behind(token: string): Promise<TokenSession | undefined> {
+    const access = parseToken("access", token);
+    const row = await (access ? this.#repo.byAccess(access) : this.behindRefresh(token));
+    return row && tokenSession(row);
+  }
+
   /** Whose session a refresh token belongs to, be it the latest or not; undefined where there is none. */
   async behindRefresh(token: string): ReturnType<SessionRepo["byFamily"]> {
     const ref = parseRefreshToken(token);
@@ -130,19 +137,9 @@ export class Sessions {
   }
 
   /** Ends a session of a user. False where it was gone already, or is not theirs. */
-  async end({ userId, sessionId }: Pick<Viewer, "userId" | "sessionId">): Promise<boolean> {
+  async end({ userId, sessionId }: { userId: Id; sessionId: string }): Promise<boolean> {
     const bucket = bucketOf(userId);
     return this.revoking(bucket, (tx, hide) => this.endIn(tx, hide, bucket, sessionId, userId));
-  }
-
-  /** Ends the session of an access or refresh token, if `mayEnd` has nothing against it. */
-  async endByToken(token: string, mayEnd: (session: TokenSession) => void): Promise<void> {
-    const session = await this.#behind(token);
-    if (!session) return;
-    mayEnd(session.found);
-    await this.revoking(session.bucket, (tx, hide) =>
-      this.endIn(tx, hide, session.bucket, session.found.sessionId),
-    );
   }
 
   /** Ends a session within a transaction of `revoking`; only one of `owner`, where one is named. */
@@ -228,14 +225,6 @@ export class Sessions {
       ignoreDown(error);
       return false;
     }
-  }
-
-  async #behind(token: string): Promise<{ bucket: number; found: TokenSession } | undefined> {
-    const refresh = parseRefreshToken(token);
-    const access = parseToken("access", token);
-    const row = refresh ? await this.#repo.byFamily(refresh) : access && (await this.#repo.byAccess(access));
-    const bucket = (refresh ?? access)?.bucket;
-    return row && bucket !== undefined ? { bucket, found: tokenSession(row) } : undefined;
   }
 
   #keyOf({ bucket, hash }: TokenRef): string {

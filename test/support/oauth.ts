@@ -1,4 +1,5 @@
 import { hash, randomBytes } from "node:crypto";
+import { expectDocumented } from "./x-api.ts";
 
 export const REDIRECT = "http://127.0.0.1:9/callback";
 
@@ -51,6 +52,8 @@ export class Browser {
       else this.cookies.set(name, value);
     }
     const html = await response.text();
+    const type = response.headers.get("content-type") ?? undefined;
+    expectDocumented(request.method ?? "GET", path, { status: response.status, type, body: html });
     const location = response.headers.get("location");
     return {
       status: response.status,
