@@ -1,5 +1,9 @@
+const swc = ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2023" } }];
 const base = {
-  transform: { "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2023" } }] },
+  // json-schema-faker is an ES module and nothing else.
+  transform: { "^.+\\.ts$": swc, "json-schema-faker/dist/index\\.js$": swc },
+  transformIgnorePatterns: ["/node_modules/(?!json-schema-faker/)"],
+  moduleNameMapper: { "^json-schema-faker$": "<rootDir>/node_modules/json-schema-faker/dist/index.js" },
   testEnvironment: "node",
 };
 const onServers = {

@@ -20,7 +20,13 @@ const STATE = `${ROOT}.cache/prove.json`;
 const CHUNK = 16;
 const SEQUENCES = 25;
 /** Tests that have a longer form, and what asks for it. */
-const LONGER = [{ pattern: "edge-toggle", env: { ROOST_TOGGLE_SECONDS: "30" } }];
+const LONGER = [
+  { pattern: "edge-toggle", env: { ROOST_TOGGLE_SECONDS: "30" } },
+  {
+    pattern: "e2e/fuzz",
+    env: { ROOST_FUZZ_REQUESTS: "20000", ROOST_FUZZ_SEED: String(Date.now() % 2 ** 31) },
+  },
+];
 
 interface State {
   commit: string;
@@ -109,7 +115,11 @@ async function main(): Promise<number> {
   let failure = await proveModel(from, to);
   for (const { pattern, env } of LONGER) {
     if (failure !== undefined) break;
-    console.log(`${pattern}: ${Object.entries(env).join(" ").replaceAll(",", "=")}`);
+    console.log(
+      `${pattern}: ${Object.entries(env)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" ")}`,
+    );
     failure = await jest(pattern, env);
   }
   if (failure === undefined) {

@@ -21,6 +21,8 @@ interface TweetData {
   text: string;
 }
 
+const PASSWORD = "correct horse battery";
+
 /** A client of the HTTP API, signed in as one user. */
 export class Client {
   readonly url: string;
@@ -35,10 +37,23 @@ export class Client {
     this.token = user.token;
   }
 
-  static async signUp(url: string, username: string, password = "correct horse battery"): Promise<Client> {
-    const answer = await send(url, "POST", "/auth/signup", { body: { username, name: username, password } });
-    if (answer.status !== 201) throw new Error(`sign-up: ${answer.status} ${JSON.stringify(answer.body)}`);
-    const { data, access_token } = answer.body as { data: { id: string }; access_token: string }; // the contract of 201
+  static signUp(url: string, username: string, password = PASSWORD): Promise<Client> {
+    return Client.#open(url, "/auth/signup", { username, name: username, password });
+  }
+
+  static logIn(url: string, username: string, password = PASSWORD): Promise<Client> {
+    return Client.#open(url, "/auth/login", { username, password });
+  }
+
+  static async #open(
+    url: string,
+    path: string,
+    body: { username: string; name?: string; password: string },
+  ): Promise<Client> {
+    const { username } = body;
+    const answer = await send(url, "POST", path, { body });
+    if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    const { data, access_token } = answer.body as { data: { id: string }; access_token: string }; // the contract of both
     return new Client(url, { id: data.id, username, token: access_token });
   }
 
