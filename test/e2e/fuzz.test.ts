@@ -59,7 +59,8 @@ describe("requests made from our reference", () => {
       body: type?.includes("json") ? JSON.parse(text) : text,
     };
     if (answer.statusCode >= 500) throw new Error(`${answer.statusCode}: ${text}`);
-    expectDocumented(method, path, answered);
+    // Longer than the HTTP server reads: no endpoint has seen it.
+    if (answer.statusCode !== 431) expectDocumented(method, path, answered);
     // One of them has ended the session.
     if (as === "me" && answer.statusCode === 401) me = await again(me);
     return answer.statusCode;
