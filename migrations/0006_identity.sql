@@ -47,5 +47,11 @@ CREATE TABLE authorization_codes (
 CREATE INDEX authorization_codes_user ON authorization_codes (user_id);
 CREATE INDEX authorization_codes_age ON authorization_codes (expires);
 
--- An account that was deleted: nobody finds it any more. Its row stays for the handle, which nobody else may take.
+-- An account that was deleted: nobody finds it any more, nor its tweets, which the outbox erases with all the rest. Its row
+-- stays for the handle, which nobody else may take.
 ALTER TABLE users ADD COLUMN closed_at timestamptz;
+CREATE INDEX users_closed ON users (id) WHERE closed_at IS NOT NULL;
+
+CREATE FUNCTION is_closed(account bigint) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT EXISTS (SELECT FROM users WHERE id = account AND closed_at IS NOT NULL)
+$$;

@@ -302,6 +302,12 @@ export interface ActionMap {
   /** Ends all other sessions of the viewer. 403 where the current password is wrong. */
   "user.changePassword": Call<{ current_password: string; new_password: string }, { changed: boolean }>;
 
+  /**
+   * Deletes the viewer's account: when this returns nobody finds it, its tweets or its relations any more; the outbox
+   * erases them. 403 where the password is wrong.
+   */
+  "user.close": Call<{ password: string }, { deleted: boolean }>;
+
   /** 409 where the viewer has as many apps as one may have. The secret is shown this once. */
   "user.registerApp": Call<
     { name: string; redirect_uris: string[]; type: RegisteredApp["type"] },

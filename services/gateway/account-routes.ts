@@ -104,6 +104,21 @@ export const accountRoutes: Endpoint[] = [
         data: await ctx.call("user.changePassword", body),
       })),
   ),
+  forViewer(
+    {
+      method: "DELETE",
+      path: "auth/account",
+      tag: "Session",
+      summary: "Delete your account and all that it holds, for good",
+      rate: "write",
+      answer: done(object({ deleted: boolean() })),
+      body: shape({ password: text }),
+    },
+    ({ ctx, body, viewer, raw, admission }) =>
+      admission.tryPassword(raw.response, viewer.userId, async () => ({
+        data: await ctx.call("user.close", body),
+      })),
+  ),
 ];
 
 function sessionAnswer({ user, ...tokens }: Session): TypeOf<typeof SESSION_ANSWER> {

@@ -46,7 +46,7 @@ export function addEdge(db: ShardDb, edge: EdgeKey, across?: Id): Promise<EdgeCh
                          AND src_bucket = bucket_of(${other}) AND src = ${other}) AS blocked
         ), made AS (
           INSERT INTO edges (src, kind, dst, id)
-          SELECT ${src}::bigint, ${kind}::edge_kind, ${dst}::bigint, next_id(bucket_of(${src}::bigint)) FROM wall WHERE NOT blocked
+          SELECT ${src}::bigint, ${kind}::edge_kind, ${dst}::bigint, next_id(bucket_of(${src}::bigint)) FROM wall WHERE NOT blocked AND NOT is_closed(${src})
           ON CONFLICT DO NOTHING RETURNING src
         ), job AS (
           SELECT enqueue(bucket_of(src), 'edge', ${JSON.stringify(edge)}, ${INLINE_GRACE}) AS id,
@@ -115,7 +115,10 @@ async function addMirror(tx: Tx, { src, kind, dst }: EdgeKey, id: Id): Promise<v
       ON CONFLICT (dst, kind, src_bucket, src) DO UPDATE SET id = excluded.id
       RETURNING dst, xmax = 0 AS fresh
     )
-    SELECT count_delta(dst, ${counter}, 1) FROM made WHERE fresh AND ${counter}::text IS NOT NULL`);
+    SELECT CASE WHEN ${counter}::text IS NOT NULL THEN count_delta(dst, ${counter}, 1) END,
+           -- What reaches an account after it was erased is erased, too.
+           CASE WHEN is_closed(dst) THEN enqueue(bucket_of(dst), 'erase', jsonb_build_object('id', dst::text)) END
+    FROM made WHERE fresh`);
 }
 
 async function removeMirror(tx: Tx, { src, kind, dst }: EdgeKey): Promise<void> {
@@ -134,7 +137,7 @@ export interface ListedEdge {
   other: Id;
 }
 
-/** A page of the edges of a user or tweet: those made before `before`, or the ones next after `after`, newest first. */
+/** A page of the edges of a tweet or a user, unless they have closed their account: those made before `before`, or the ones next after `after`, newest first. */
 export async function listEdges(
   db: ShardDb,
   of: { id: Id; kind: EdgeKind; direction: EdgeDirection },
@@ -147,21 +150,24 @@ export async function listEdges(
   const outward = of.direction === "out";
   const newest = outward
     ? sql<Row>`SELECT id, dst AS other FROM edges WHERE src = ${id} AND kind = ${kind}
-               AND id < coalesce(${before}::bigint, 9223372036854775807) ORDER BY id DESC LIMIT ${page.limit}`
+               AND id < coalesce(${before}::bigint, 9223372036854775807) AND NOT is_closed(${id}) ORDER BY id DESC LIMIT ${page.limit}`
     : sql<Row>`SELECT id, src AS other FROM inverse_edges WHERE dst = ${id} AND kind = ${kind}
-               AND id < coalesce(${before}::bigint, 9223372036854775807) ORDER BY id DESC LIMIT ${page.limit}`;
+               AND id < coalesce(${before}::bigint, 9223372036854775807) AND NOT is_closed(${id}) ORDER BY id DESC LIMIT ${page.limit}`;
   const oldest = outward
     ? sql<Row>`SELECT id, dst AS other FROM edges WHERE src = ${id} AND kind = ${kind}
-               AND id > ${after}::bigint ORDER BY id LIMIT ${page.limit}`
+               AND id > ${after}::bigint AND NOT is_closed(${id}) ORDER BY id LIMIT ${page.limit}`
     : sql<Row>`SELECT id, src AS other FROM inverse_edges WHERE dst = ${id} AND kind = ${kind}
-               AND id > ${after}::bigint ORDER BY id LIMIT ${page.limit}`;
+               AND id > ${after}::bigint AND NOT is_closed(${id}) ORDER BY id LIMIT ${page.limit}`;
   if (!after) return db.read({ id }, newest);
   return (await db.read({ id }, oldest)).reverse();
 }
 
 /** Whether a user exists, on the primary. */
 export async function userExists(db: ShardDb, id: Id): Promise<boolean> {
-  const rows = await db.read({ id }, sql<{ id: Id }>`SELECT id FROM users WHERE id = ${id}`);
+  const rows = await db.read(
+    { id },
+    sql<{ id: Id }>`SELECT id FROM users WHERE id = ${id} AND closed_at IS NULL`,
+  );
   return rows.length > 0;
 }
 
@@ -206,3 +212,18 @@ const blockStands = (one: Id, other: Id) => sql<{ blocked: boolean }>`
   SELECT EXISTS (SELECT FROM edges WHERE src = ${one} AND kind = 'block' AND dst = ${other}) OR
          EXISTS (SELECT FROM inverse_edges WHERE dst = ${one} AND kind = 'block'
                  AND src_bucket = ${bucketOf(other)} AND src = ${other}) AS blocked`;
+
+/** Some edges that leave a user or arrive there, of whatever kind. */
+export async function someEdges(
+  db: ShardDb,
+  user: Id,
+  direction: EdgeDirection,
+  limit: number,
+): Promise<EdgeKey[]> {
+  return db.read(
+    { id: user },
+    direction === "out"
+      ? sql<EdgeKey>`SELECT src, kind::text, dst FROM edges WHERE src = ${user} LIMIT ${limit}`
+      : sql<EdgeKey>`SELECT src, kind::text, dst FROM inverse_edges WHERE dst = ${user} LIMIT ${limit}`,
+  );
+}

@@ -51,7 +51,8 @@ export async function tweetIdsAbove(
       SELECT author, string_agg(t.id::text, ' ' ORDER BY t.id DESC) AS ids
       FROM unnest(${part}::bigint[], ${part.map((author) => floors.get(author))}::bigint[]) AS asked (author, floor)
       CROSS JOIN LATERAL (
-        SELECT id FROM tweets WHERE author_id = author AND id > floor ORDER BY id DESC LIMIT ${limit}) AS t
+        SELECT id FROM tweets WHERE author_id = author AND id > floor AND NOT is_closed(author)
+        ORDER BY id DESC LIMIT ${limit}) AS t
       GROUP BY author`,
   );
   return new Map(rows.map(({ author, ids }) => [author, ids.split(" ")]));

@@ -27,7 +27,7 @@ export async function tweetsNow(db: ShardDb, ids: Id[]): Promise<(TweetNow | und
              extract(epoch FROM now() - r.measured_at)::float8 AS measured_ago,
              counter_value(t.author_id, 'followers') AS followers
       FROM tweets t LEFT JOIN pull_authors p USING (author_id) LEFT JOIN fanout_rates r USING (author_id)
-      WHERE t.id = ANY(${part})`,
+      WHERE t.id = ANY(${part}) AND NOT is_closed(t.author_id)`,
   );
   const found = new Map(rows.map((row) => [row.id, { tweet: toTweet(row), author: toAuthor(row) }]));
   return ids.map((id) => found.get(id));
@@ -116,7 +116,8 @@ export async function pinMode(db: ShardDb, author: Id, mode: Wanted | null): Pro
     { id: author },
     sql<{ author_id: Id }>`
       WITH pinned AS (
-        INSERT INTO fanout_rates (author_id, pinned) SELECT id, ${mode} FROM users WHERE id = ${author}
+        INSERT INTO fanout_rates (author_id, pinned) SELECT id, ${mode} FROM users
+        WHERE id = ${author} AND closed_at IS NULL
         ON CONFLICT (author_id) DO UPDATE SET pinned = excluded.pinned RETURNING author_id
       )
       SELECT author_id, enqueue(bucket_of(author_id), 'mode', jsonb_build_object('author', author_id::text)) FROM pinned`,

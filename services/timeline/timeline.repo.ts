@@ -84,6 +84,7 @@ export async function tweetsOf(
         CROSS JOIN LATERAL (
           SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
           ORDER BY id DESC LIMIT ${limit}) t
+        WHERE NOT is_closed(author)
         ORDER BY t.id DESC LIMIT ${limit}`,
     );
     return rows.map(toTweet);
@@ -96,6 +97,7 @@ export async function tweetsOf(
       CROSS JOIN LATERAL (
         SELECT * FROM tweets WHERE author_id = author AND id < ${before} AND id > ${after}
         ORDER BY id LIMIT ${limit}) t
+      WHERE NOT is_closed(author)
       ORDER BY t.id LIMIT ${limit}`,
   );
   return rows
@@ -152,7 +154,7 @@ async function newestIds(db: ShardDb, authors: readonly Id[], each: number): Pro
     (part) => sql<{ author_id: Id; ids: Id[] }>`
       SELECT author AS author_id, ARRAY(
         SELECT id::text FROM tweets WHERE author_id = author ORDER BY id DESC LIMIT ${each}) AS ids
-      FROM unnest(${part}::bigint[]) AS author`,
+      FROM unnest(${part}::bigint[]) AS author WHERE NOT is_closed(author)`,
   );
   return new Map(rows.map(({ author_id, ids }) => [author_id, ids]));
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { limits } from "../../config/limits.ts";
 import type { RedisStore } from "../../mixins/redis/index.ts";
-import { ignoreDown, put, readThrough } from "../../mixins/redis/leased.ts";
+import { ignoreDown, put, putAll, readThrough } from "../../mixins/redis/leased.ts";
 import { Script } from "../../mixins/redis/script.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id, PublicTweet, Tweet } from "../contracts/actions.ts";
@@ -119,9 +119,16 @@ export class TweetCache {
   async hide(id: Id, forHowLong: "for good" | "meanwhile" = "for good"): Promise<void> {
     const redis = this.#redis;
     if (!redis) return;
-    // Longer than any job takes that has read the tweet before it was deleted.
-    const ttlMs = forHowLong === "for good" ? Math.max(redis.maxAgeMs, MEANWHILE_MS) : MEANWHILE_MS;
+    const ttlMs = forHowLong === "for good" ? goodMs(redis) : MEANWHILE_MS;
     await put(redis, redis.keys.tweetState(id), DELETED, ttlMs);
+  }
+
+  /** Hides tweets for good. Throws RedisDown. */
+  async hideAll(ids: readonly Id[]): Promise<void> {
+    const redis = this.#redis;
+    if (!redis) return;
+    const keys = ids.map((id) => redis.keys.tweetState(id));
+    await putAll(redis, keys, DELETED, goodMs(redis));
   }
 
   /** Takes back a `hide` whose delete was not committed: the next reader asks Postgres. Throws RedisDown. */
@@ -157,4 +164,9 @@ export class TweetCache {
     const rest = late.length > 0 && this.#db.hasReplicas ? await tweetsByIds(this.#db, late) : [];
     return [...rows, ...rest].map(toTweet);
   }
+}
+
+/** Longer than any job takes that has read a tweet before it was deleted. */
+function goodMs({ maxAgeMs }: RedisStore): number {
+  return Math.max(maxAgeMs, MEANWHILE_MS);
 }

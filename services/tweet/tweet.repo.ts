@@ -73,9 +73,10 @@ const insert = (tweet: NewTweet) => {
   return sql<InsertedRow>`
   WITH made AS (
     INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings)
-    VALUES (next_id(${bucketOf(author_id)}), ${author_id}, ${text},
-            nullif(${JSON.stringify(entities)}::jsonb, '{}'), nullif(${JSON.stringify(references)}::jsonb, '[]'),
-            ${conversation_id}, ${lang}, ${reply_settings})
+    SELECT next_id(${bucketOf(author_id)}), ${author_id}::bigint, ${text}::text,
+           nullif(${JSON.stringify(entities)}::jsonb, '{}'), nullif(${JSON.stringify(references)}::jsonb, '[]'),
+           ${conversation_id}::bigint, ${lang}::text, ${reply_settings}::text
+    WHERE NOT is_closed(${author_id})
     RETURNING id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings
   ), linked AS (
     INSERT INTO edges (src, kind, dst, id)
@@ -117,7 +118,7 @@ export async function insertTweet(db: ShardDb, tweet: NewTweet): Promise<Inserte
 }
 
 function inserted([row]: InsertedRow[]): Inserted {
-  if (!row) throw new Error("an INSERT without a conflict clause returned no row");
+  if (!row) throw new RoostError("UNAUTHORIZED", "This account was deleted.");
   return { tweet: toTweet(row), job: row.job, edges: row.edges ?? [] };
 }
 
@@ -177,7 +178,9 @@ export async function insertRetweet(db: ShardDb, retweet: NewRetweet): Promise<I
     { id: author_id },
     sql<TweetRow & { job: Id; edge_job: Id }>`
       WITH edge AS (
-        INSERT INTO edges (src, kind, dst, id) VALUES (${author_id}, 'retweet', ${original.id}, next_id(${bucketOf(author_id)}))
+        INSERT INTO edges (src, kind, dst, id)
+        SELECT ${author_id}::bigint, 'retweet', ${original.id}::bigint, next_id(${bucketOf(author_id)})
+        WHERE NOT is_closed(${author_id})
         ON CONFLICT DO NOTHING RETURNING id, src
       ), made AS (
         INSERT INTO tweets (id, author_id, text, entities, referenced_tweets, lang)
@@ -240,19 +243,34 @@ export async function deleteTweet(
   return row && { job: row.job, edges: row.edges ?? [] };
 }
 
-/** The tweets that exist among `ids`, in no particular order. */
+/** Some tweets of an author after one of them, oldest first, also where the account is closed. */
+export async function tweetIdsOf(db: ShardDb, author: Id, after: Id, limit: number): Promise<Id[]> {
+  const rows = await db.read(
+    { id: author },
+    sql<{
+      id: Id;
+    }>`SELECT id FROM tweets WHERE author_id = ${author} AND id > ${after} ORDER BY id LIMIT ${limit}`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** The tweets that exist among `ids`, in no particular order: not those of closed accounts. */
 export function tweetsByIds(db: ShardDb, ids: readonly Id[], options: ReadOptions = {}): Promise<TweetRow[]> {
   return db.readByIds(
     ids,
     (part) => sql<TweetRow>`
-      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings FROM tweets WHERE id = ANY(${part})`,
+      SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings FROM tweets
+      WHERE id = ANY(${part}) AND NOT is_closed(author_id)`,
     options,
   );
 }
 
 /** Which of `ids` exist, from the primaries. */
 export function existingIds(db: ShardDb, ids: readonly Id[]): Promise<{ id: Id }[]> {
-  return db.readByIds(ids, (part) => sql<{ id: Id }>`SELECT id FROM tweets WHERE id = ANY(${part})`);
+  return db.readByIds(
+    ids,
+    (part) => sql<{ id: Id }>`SELECT id FROM tweets WHERE id = ANY(${part}) AND NOT is_closed(author_id)`,
+  );
 }
 
 /** How often a tweet was engaged with, by counter; what nobody did is left out. */

@@ -16,6 +16,7 @@ import { invalidField, RoostError } from "../contracts/errors.ts";
 import { unknownTweet } from "../tweet/originals.ts";
 import { tweetNow } from "../tweet/tweet.repo.ts";
 import type { CodeRepo } from "./code.repo.ts";
+import type { Erasure } from "./erasure.ts";
 import { hashPassword, verifyPassword } from "./passwords.ts";
 import type { Sessions } from "./sessions.ts";
 import { UserRepo } from "./user.repo.ts";
@@ -28,6 +29,7 @@ export class Accounts {
   readonly #sessions: Sessions;
   readonly #reader: UserReader;
   readonly #codes: CodeRepo;
+  readonly #erasure: Erasure;
   readonly #settled: Batcher<Id>;
 
   /** `settled` takes the outbox jobs whose effect was brought about at once. */
@@ -36,14 +38,16 @@ export class Accounts {
     sessions: Sessions;
     reader: UserReader;
     codes: CodeRepo;
+    erasure: Erasure;
     settled: Batcher<Id>;
   }) {
-    const { db, sessions, reader, codes, settled } = parts;
+    const { db, sessions, reader, codes, erasure, settled } = parts;
     this.#db = db;
     this.#repo = new UserRepo(db);
     this.#sessions = sessions;
     this.#reader = reader;
     this.#codes = codes;
+    this.#erasure = erasure;
     this.#settled = settled;
   }
 
@@ -90,7 +94,7 @@ export class Accounts {
   /** Ends the viewer's other sessions, those of apps too. 403 where the current password is wrong. */
   async changePassword(viewer: Viewer, current: string, next: string): Promise<{ changed: boolean }> {
     const { userId, sessionId } = viewer;
-    const known = await this.checkPassword(userId, current);
+    const known = await this.#checkPassword(userId, current);
     const passwordHash = await hashPassword(next);
     await this.#sessions.revoking(bucketOf(userId), async (tx, hide) => {
       if (!(await this.#repo.replacePassword(tx, userId, known, passwordHash))) throw wrongPassword();
@@ -101,11 +105,18 @@ export class Accounts {
   }
 
   /** The stored hash of a signed-in user's password. Throws 403 where the password is another. */
-  async checkPassword(userId: Id, password: string): Promise<string> {
+  async #checkPassword(userId: Id, password: string): Promise<string> {
     const known = await this.#repo.passwordHash(userId);
     const right = await verifyPassword(password, known);
     if (!known || !right) throw wrongPassword();
     return known;
+  }
+
+  /** Deletes the viewer's account: see Erasure. 403 where the password is wrong. */
+  async close({ userId }: Viewer, password: string): Promise<{ deleted: boolean }> {
+    const known = await this.#checkPassword(userId, password);
+    if (!(await this.#erasure.close(userId, known))) throw wrongPassword();
+    return { deleted: true };
   }
 
   /** Checks a password, and opens a session unless it was changed meanwhile: that would have ended the session. */

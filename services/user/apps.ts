@@ -12,8 +12,8 @@ interface AppsParts {
   db: Resources["db"];
   apps: AppRepo;
   sessions: Sessions;
-  /** Tells the drains of a job. */
-  nudge: (job: Id) => void;
+  /** Tells the drains of jobs. */
+  nudge: (jobs: Id[]) => void;
 }
 
 /** The apps that developers register. */
@@ -63,7 +63,7 @@ export class Apps {
   async delete(owner: Id, clientId: string): Promise<{ deleted: boolean }> {
     const job = await this.#parts.apps.delete(owner, clientId);
     if (!job) throw unknownApp(clientId);
-    this.#parts.nudge(job);
+    this.#parts.nudge([job]);
     return { deleted: true };
   }
 }

@@ -4,11 +4,11 @@ import type { Sessions } from "./sessions.ts";
 import { bucketOfClient } from "./tokens.ts";
 
 /** After this time no request is under way any more that had found the app before it was deleted. */
-const LAST_LOOK = "1 minute";
+const LAST_LOOK = "5 minutes";
 
 /**
  * Works on "app" jobs: ends the sessions of an app that was deleted, page by page, shard after shard; and looks once more
- * a minute later, for those that were being opened meanwhile.
+ * later, for those that were being opened meanwhile.
  */
 export function endApp(db: ShardDb, sessions: Sessions): PageHandler {
   return async ({ key, cursor }) => {

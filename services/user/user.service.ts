@@ -10,11 +10,13 @@ import { requireViewer } from "../contracts/context.ts";
 import { RoostError } from "../contracts/errors.ts";
 import { actionsOf } from "../contracts/service.ts";
 import { clearableId, idList, optional, userExtras } from "../contracts/validators.ts";
+import { Reconciler } from "../graph/reconciler.ts";
 import { Accounts } from "./accounts.ts";
 import { AppRepo } from "./app.repo.ts";
 import { Apps } from "./apps.ts";
 import { CodeRepo } from "./code.repo.ts";
 import { endApp } from "./ended-apps.ts";
+import { Erasure } from "./erasure.ts";
 import { idIn, tokenIn } from "./jobs.ts";
 import { OAuth } from "./oauth.ts";
 import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "./rules.ts";
@@ -48,16 +50,19 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
     (jobs) => removeJobs(db, jobs),
     (error) => broker.logger.debug(`outbox rows are left to the drain: ${String(error)}`),
   );
-  const nudge = (kind: string) => (job: Id) => {
+  const nudge = (jobs: Id[]) => {
     // A lost nudge only costs the time until the next poll.
-    broker.broadcast("outbox.ready", { shard: db.shardOf({ id: job }), kinds: [kind] }).catch(() => {});
+    for (const shard of new Set(jobs.map((id) => db.shardOf({ id }))))
+      broker.broadcast("outbox.ready", { shard, kinds: ["app"] }).catch(() => {});
   };
   const sessions = new Sessions({ db, redis });
   const reader = new UserReader({ db, redis });
   const codes = new CodeRepo(db);
   const appRepo = new AppRepo(db);
-  const accounts = new Accounts({ db, sessions, reader, codes, settled });
-  const apps = new Apps({ db, apps: appRepo, sessions, nudge: nudge("app") });
+  const reconciler = new Reconciler(broker);
+  const erasure = new Erasure({ db, redis, sessions, apps: appRepo, codes, reconciler, nudge });
+  const accounts = new Accounts({ db, sessions, reader, codes, erasure, settled });
+  const apps = new Apps({ db, apps: appRepo, sessions, nudge });
   const oauth = new OAuth({ db, apps: appRepo, codes, sessions });
   const housekeeping = new Periodic(60_000, async () => {
     await Promise.all(db.shards.map((shard) => codes.purge(shard)));
@@ -77,7 +82,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
         return "done";
       },
     },
-    paged: { app: endApp(db, sessions) },
+    paged: { app: endApp(db, sessions), erase: erasure.erase },
   });
 
   return {
@@ -142,6 +147,10 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
         params: { current_password: "string", new_password: PASSWORD },
         handler: (ctx) =>
           accounts.changePassword(requireViewer(ctx), ctx.params.current_password, ctx.params.new_password),
+      },
+      close: {
+        params: { password: "string" },
+        handler: (ctx) => accounts.close(requireViewer(ctx), ctx.params.password),
       },
       get: {
         readOnly: true,
@@ -229,7 +238,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
     },
     async stopped() {
       await Promise.all([outbox.stop(), housekeeping.stop()]);
-      await settled.close();
+      await Promise.all([settled.close(), reconciler.close()]);
     },
   };
 }

@@ -3,7 +3,7 @@ import { limits } from "../../config/limits.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { Client, send } from "../support/client.ts";
-import { allow, Browser, type Page, pkce, REDIRECT } from "../support/oauth.ts";
+import { allow, Browser, consentPath, type Page, pkce, REDIRECT } from "../support/oauth.ts";
 import { eventually, Roost } from "../support/roost.ts";
 
 const SCOPES = "tweet.read users.read tweet.write offline.access";
@@ -53,23 +53,11 @@ async function post(path: string, form: Record<string, string>, headers: Record<
   return { status: answer.status, headers: answer.headers, body: (await answer.json()) as Tokens };
 }
 
-const consentPath = (app: App, challenge: string, more: Record<string, string> = {}) =>
-  `/2/oauth2/authorize?${new URLSearchParams({
-    response_type: "code",
-    client_id: app.client_id,
-    redirect_uri: REDIRECT,
-    scope: SCOPES,
-    state: "a state",
-    code_challenge: challenge,
-    code_challenge_method: "S256",
-    ...more,
-  })}`;
-
 /** A code for an app, which somebody new has allowed. */
 async function codeFor(app: App, more: Record<string, string> = {}) {
   const person = await Client.signUp(url, newName());
   const { verifier, challenge } = pkce();
-  const to = await allow(new Browser(url), consentPath(app, challenge, more), person);
+  const to = await allow(new Browser(url), consentPath(app.client_id, challenge, more), person);
   expect(to.searchParams.get("state")).toBe("a state");
   return { person, verifier, code: to.searchParams.get("code") ?? "" };
 }
@@ -132,7 +120,7 @@ describe("a public app", () => {
     const app = await register("public");
     const plain = "p".repeat(43);
     const person = await Client.signUp(url, newName());
-    const path = consentPath(app, plain, { code_challenge_method: "plain" });
+    const path = consentPath(app.client_id, plain, { code_challenge_method: "plain" });
     const code = (await allow(new Browser(url), path, person)).searchParams.get("code") ?? "";
     expect((await exchange(app, code, plain)).status).toBe(200);
 
@@ -421,7 +409,7 @@ describe("the consent page", () => {
   });
 
   const open = (more: Record<string, string> = {}) =>
-    new Browser(url).open(consentPath(app, pkce().challenge, more));
+    new Browser(url).open(consentPath(app.client_id, pkce().challenge, more));
 
   it("names the app and what it asks for, loads nothing and is framed by nobody", async () => {
     const { status, html, headers } = await open();
@@ -443,7 +431,9 @@ describe("the consent page", () => {
       "form-action 'self' myapp:;",
     );
     const browser = new Browser(url);
-    const path = consentPath(app, pkce().challenge, { redirect_uri: "https://client.example/cb?keep=1" });
+    const path = consentPath(app.client_id, pkce().challenge, {
+      redirect_uri: "https://client.example/cb?keep=1",
+    });
     const to = await allow(browser, path, await Client.signUp(url, newName()));
     expect(to.href).toMatch(/^https:\/\/client\.example\/cb\?keep=1&code=rk_[^&]+&state=a\+state$/);
   });
@@ -480,7 +470,7 @@ describe("the consent page", () => {
 
   it("tells the app of a refusal, for which nobody need sign in", async () => {
     const browser = new Browser(url);
-    const path = consentPath(app, pkce().challenge);
+    const path = consentPath(app.client_id, pkce().challenge);
     const { location } = await browser.submit(path, await browser.open(path), { decision: "deny" });
     expect(location?.searchParams.get("error")).toBe("access_denied");
     expect(location?.searchParams.get("state")).toBe("a state");
@@ -489,7 +479,7 @@ describe("the consent page", () => {
   it("asks again where the password is wrong, and has signed nobody in", async () => {
     const person = await Client.signUp(url, newName());
     const browser = new Browser(url);
-    const path = consentPath(app, pkce().challenge);
+    const path = consentPath(app.client_id, pkce().challenge);
     const filled = { username: person.username, password: "wrong horse", decision: "allow" };
     const page = await browser.submit(path, await browser.open(path), filled);
     expect(page.status).toBe(401);
@@ -500,7 +490,7 @@ describe("the consent page", () => {
   it("remembers who signed in, until they say that they are somebody else", async () => {
     const person = await Client.signUp(url, newName());
     const browser = new Browser(url);
-    const path = consentPath(app, pkce().challenge);
+    const path = consentPath(app.client_id, pkce().challenge);
     await allow(browser, path, person);
     const page = await browser.open(path);
     expect(page.html).toContain(`@${person.username}`);
@@ -517,7 +507,7 @@ describe("the consent page", () => {
   it("takes no form of another site: without its cookie, with another token, or from another origin", async () => {
     const person = await Client.signUp(url, newName());
     const browser = new Browser(url);
-    const path = consentPath(app, pkce().challenge);
+    const path = consentPath(app.client_id, pkce().challenge);
     await allow(browser, path, person);
     const page = await browser.open(path);
     const forged = { ...page, hidden: { ...page.hidden, form_token: "A".repeat(43) } };
@@ -539,7 +529,7 @@ describe("the consent page", () => {
   });
 
   it("is where the X API has it, too", async () => {
-    const path = consentPath(app, pkce().challenge).replace("/2/", "/i/");
+    const path = consentPath(app.client_id, pkce().challenge).replace("/2/", "/i/");
     const to = await allow(new Browser(url), path, await Client.signUp(url, newName()));
     expect(to.searchParams.has("code")).toBe(true);
   });

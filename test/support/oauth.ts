@@ -9,6 +9,20 @@ export function pkce(): { verifier: string; challenge: string } {
   return { verifier, challenge: hash("sha256", verifier, "base64url") };
 }
 
+/** Where an app sends people, to be allowed what it asks for. */
+export function consentPath(clientId: string, challenge: string, more: Record<string, string> = {}): string {
+  return `/2/oauth2/authorize?${new URLSearchParams({
+    response_type: "code",
+    client_id: clientId,
+    redirect_uri: REDIRECT,
+    scope: "tweet.read users.read tweet.write offline.access",
+    state: "a state",
+    code_challenge: challenge,
+    code_challenge_method: "S256",
+    ...more,
+  })}`;
+}
+
 /** A page, or where it leads. */
 export interface Page {
   status: number;
