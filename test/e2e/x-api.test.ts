@@ -74,6 +74,10 @@ describe("sessions", () => {
     const client = new Client(url, { ...dan, id: session.data.id, token: renewed.access_token });
     await good(client, "POST", "/auth/logout");
     await bad(client, "POST", "/auth/logout", 401);
+    const last = await good(undefined, "POST", "/auth/login", dan);
+    const leaving = new Client(url, { ...dan, id: session.data.id, token: last.access_token });
+    await bad(leaving, "DELETE", "/auth/account", 403, { password: "wrong horse" });
+    await good(leaving, "DELETE", "/auth/account", { password: dan.password });
   });
 });
 
