@@ -18,13 +18,19 @@ export function scopesIn(text: string | undefined): Scope[] | undefined {
   return known.length > 0 && known.length === names.length ? known : undefined;
 }
 
+/** The method of a code challenge, whose case X's own SDKs get wrong; undefined where it is none. Pure. */
+export function challengeMethod(text = "plain"): "S256" | "plain" | undefined {
+  const name = text.toLowerCase();
+  return name === "s256" ? "S256" : name === "plain" ? name : undefined;
+}
+
 /** What is wrong with a request for authorization whose app and redirect address are good; undefined where nothing is. Pure. */
 export function authorizationFault(query: AuthorizationQuery): AuthorizationError | undefined {
   const invalid = (error_description: string): AuthorizationError => ({
     error: "invalid_request",
     error_description,
   });
-  const { response_type, scope, state = "", code_challenge = "", code_challenge_method = "plain" } = query;
+  const { response_type, scope, state = "", code_challenge = "", code_challenge_method } = query;
   if (!response_type) return invalid("response_type is missing");
   if (response_type !== "code") {
     return { error: "unsupported_response_type", error_description: "response_type must be code" };
@@ -33,7 +39,7 @@ export function authorizationFault(query: AuthorizationQuery): AuthorizationErro
   if (!CHALLENGE.test(code_challenge)) {
     return invalid("code_challenge must be 43 to 128 characters as in RFC 7636: PKCE is required");
   }
-  if (!["S256", "plain"].includes(code_challenge_method)) {
+  if (!challengeMethod(code_challenge_method)) {
     return invalid("code_challenge_method must be S256 or plain");
   }
   if (!scopesIn(scope)) {

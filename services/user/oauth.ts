@@ -11,7 +11,7 @@ import type {
 import { invalidField, RoostError } from "../contracts/errors.ts";
 import type { AppRow } from "./app.repo.ts";
 import { renewOwnToken } from "./apps.ts";
-import { authorizationFault, scopesIn } from "./authorization-rules.ts";
+import { authorizationFault, challengeMethod, scopesIn } from "./authorization-rules.ts";
 import { type Issued, OAuthModel, type OAuthParts, provesItself } from "./oauth-model.ts";
 import { formTarget, isRegistered, withParameters } from "./redirects.ts";
 
@@ -59,11 +59,12 @@ export class OAuth {
     const fault = authorizationFault(query);
     if (fault) return withParameters(uri, { ...fault, state: query.state });
     const scope = scopesIn(query.scope)?.join(" ");
+    const code_challenge_method = challengeMethod(query.code_challenge_method);
     const request = new OAuth2Server.Request({
       method: "POST",
       headers: {},
       query: {},
-      body: { ...query, scope },
+      body: { ...query, scope, code_challenge_method },
     });
     const authenticateHandler = { handle: () => ({ id: userId }) };
     const code = await this.#server.authorize(request, new OAuth2Server.Response(), { authenticateHandler });
