@@ -32,15 +32,47 @@ export const limits = {
   engagedPage: { min: 1, default: 100, max: 100 },
   /** Search over the tweets of the last `reachMs`. */
   search: {
-    /** Longest query, in characters; of a rule of the filtered stream. */
+    /** Longest query, in characters; also of a rule of the filtered stream. */
     queryLength: 512,
-    ruleLength: 1024,
     /** Parentheses within parentheses. */
     depth: 20,
     reachMs: 7 * 86_400_000,
     page: { min: 10, default: 10, max: 100 },
     /** Searches that a process has under way at a time, a connection to each shard for each; how long others wait. */
     gate: { atOnce: 8, waitMs: 10_000 },
+  },
+  /** The filtered stream and the stream of the home timeline, in each gateway process. */
+  streams: {
+    /** Of a user or an app by itself. */
+    connectionsEach: 10,
+    connections: 1_000,
+    /** What is sent where nothing else is. */
+    heartbeatMs: 15_000,
+    /** What may wait for a reader; one who falls further behind is dropped. */
+    bufferBytes: 512 * 1024,
+    /** New tweets that may wait for a connection's own questions. */
+    queued: 1_000,
+    /** Shards are asked for new tweets this often, and so long after a nudge. */
+    pollMs: 1_000,
+    debounceMs: 25,
+    /** Longer than a tweet takes from its id to its commit, fan-out included. */
+    overlapMs: 10_000,
+    /** Tweets that a shard answers at a time. */
+    batch: 5_000,
+    /** A home timeline is read this often without a nudge, and again so long after one that brought nothing yet. */
+    homePollMs: 5_000,
+    homeRetriesMs: [50, 200, 600],
+    /** Entries of a home timeline that a resumed stream replays at most. */
+    replayed: 800,
+    /** How often rules and followed authors are read anew without a nudge. */
+    refreshMs: 30_000,
+    /** How often it is asked whether an access token still holds. */
+    recheckMs: 1_000,
+    backfillMinutes: 5,
+    rulesEach: 1_000,
+    rulesAtOnce: 100,
+    /** Longest tag of a rule, in characters. */
+    tagLength: 1_024,
   },
   accessTokenMs: 2 * 3_600_000,
   refreshTokenMs: 30 * 86_400_000,

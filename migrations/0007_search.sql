@@ -83,3 +83,12 @@ RETURNS SETOF tweets LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_
 BEGIN
   RETURN QUERY SELECT * FROM tweets t WHERE t.search @@ query AND t.id > after AND t.id < before ORDER BY t.id DESC LIMIT how_many;
 END $$;
+
+-- Rules of the filtered stream, in the bucket of whose they are: an app (its client id), or a user ("user:" and the id).
+CREATE TABLE stream_rules (
+  id    bigint PRIMARY KEY,         -- next_id(bucket of the owner)
+  owner text NOT NULL,
+  value text NOT NULL,
+  tag   text,
+  UNIQUE (owner, value)
+);

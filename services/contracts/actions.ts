@@ -261,6 +261,27 @@ export interface TweetCount {
   tweet_count: number;
 }
 
+/** A rule of the filtered stream: a query, under which tweets are delivered. */
+export interface StreamRule {
+  id: Id;
+  value: string;
+  tag?: string;
+}
+
+/** A rule that was not added: it says nothing, there is one like it (`id`), or there are too many. */
+export interface RefusedRule {
+  value: string;
+  reason: "invalid" | "duplicate" | "cap";
+  detail: string;
+  id?: Id;
+}
+
+/** What a shard has of a feed, and from where on it is to be asked again. */
+export interface ShardFeed {
+  position: Id;
+  ids: Id[];
+}
+
 export interface TimelineQuery extends TweetListQuery, SearchRange {
   user_id: Id;
   exclude?: readonly Excludable[];
@@ -405,10 +426,37 @@ export interface ActionMap {
     { counts: TweetCount[]; total: number }
   >;
 
+  /**
+   * By shard, the ids of tweets that are newer than `positions` or were committed late: up to `overlap_ms` older ones come
+   * again. A shard without a position answers where it is now; one that is away is absent, and is asked again from the same
+   * position. `more`: some shard has further ones right now.
+   */
+  "tweet.since": Call<
+    { positions: Record<string, Id>; overlap_ms: number },
+    { shards: Record<string, ShardFeed>; more: boolean }
+  >;
+  /** The rules of who asks, oldest first; those of `ids`, where given. */
+  "tweet.rules": Call<
+    { ids?: Id[]; limit: number; cursor?: string },
+    { rules: StreamRule[]; next_cursor?: string }
+  >;
+  /** Adds those that are right; `dry_run`: says which would be. */
+  "tweet.addRules": Call<
+    { rules: { value: string; tag?: string }[]; dry_run?: boolean },
+    { created: StreamRule[]; refused: RefusedRule[] }
+  >;
+  /** Removes rules by id and by value; `not_found` were not there. */
+  "tweet.deleteRules": Call<
+    { ids?: Id[]; values?: string[]; dry_run?: boolean },
+    { deleted: number; not_found: string[] }
+  >;
+
   /** The viewer's own home timeline, newest first (403 for another's). */
   "timeline.home": Call<TimelineQuery, TimelinePage>;
   /** The tweets that mention a user, newest first, without authors whom the viewer muted or who are across a block. */
   "timeline.mentions": Call<TimelineQuery, TimelinePage>;
+  /** The authors whose tweets the viewer's home timeline can hold: those they follow, and themself. */
+  "timeline.authors": Call<Record<string, never>, Id[]>;
   /** An author's tweets, newest first; 403 where a block stands between author and viewer. */
   "timeline.user": Call<TimelineQuery, TimelinePage>;
 }

@@ -4,7 +4,7 @@ import { CounterFold } from "../../mixins/counters.ts";
 import { OutboxDrain } from "../../mixins/outbox.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
 import { RELATION_KINDS } from "../contracts/actions.ts";
-import { requireReader, requireViewer } from "../contracts/context.ts";
+import { type Meta, requireReader, requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
 import { cursor, id, tweetList, userExtras } from "../contracts/validators.ts";
 import { UserReader } from "../user/user-reader.ts";
@@ -32,6 +32,12 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
       },
     },
   });
+  /** Streams of the home timeline learn whom to wait for; one that does not hear of it looks a while later. */
+  const told = async <T>(ctx: { meta: Meta }, change: Promise<T>): Promise<T> => {
+    const result = await change;
+    broker.broadcast("graph.followed", { user_id: requireViewer(ctx).userId }).catch(() => {});
+    return result;
+  };
   const target = { target_user_id: id };
   const tweet = { tweet_id: id };
 
@@ -40,11 +46,11 @@ export default function graphService(broker: ServiceBroker): ServiceSchema {
     actions: actionsOf("graph", {
       follow: {
         params: target,
-        handler: (ctx) => edges.follow(requireViewer(ctx), ctx.params.target_user_id),
+        handler: (ctx) => told(ctx, edges.follow(requireViewer(ctx), ctx.params.target_user_id)),
       },
       unfollow: {
         params: target,
-        handler: (ctx) => edges.unfollow(requireViewer(ctx), ctx.params.target_user_id),
+        handler: (ctx) => told(ctx, edges.unfollow(requireViewer(ctx), ctx.params.target_user_id)),
       },
       block: { params: target, handler: (ctx) => edges.block(requireViewer(ctx), ctx.params.target_user_id) },
       unblock: {

@@ -3,7 +3,7 @@ import { OutboxDrain } from "../../mixins/outbox.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { RedisStore } from "../../mixins/redis/index.ts";
 import { resourcesOf, storeOptions } from "../../mixins/resources.ts";
-import { requireReader, requireSelf } from "../contracts/context.ts";
+import { requireReader, requireSelf, requireViewer } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
 import { exclude, id, searchRange, tweetList } from "../contracts/validators.ts";
 import { authorsByMode } from "./fanout.repo.ts";
@@ -60,6 +60,11 @@ export default function timelineService(broker: ServiceBroker): ServiceSchema {
       home: {
         params: query,
         handler: (ctx) => timelines.home(requireSelf(ctx, ctx.params.user_id), ctx.params),
+      },
+      authors: {
+        params: {},
+        readOnly: true,
+        handler: (ctx) => timelines.authors(requireViewer(ctx).userId),
       },
       mentions: {
         params: query,

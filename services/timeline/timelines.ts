@@ -80,6 +80,11 @@ export class Timelines {
     );
   }
 
+  /** The authors whose tweets the viewer's home timeline can hold, the viewer among them. */
+  async authors(viewer: Id): Promise<Id[]> {
+    return [viewer, ...(await relationsOf(this.#db, viewer)).following];
+  }
+
   /** An author's tweets; without a viewer, as nobody in particular sees them. Throws 404 where there is no such user, 403 across a block. */
   async author(viewer: Id | undefined, query: TimelineQuery): Promise<TimelinePage> {
     const author = query.user_id;

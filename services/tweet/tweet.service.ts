@@ -4,22 +4,38 @@ import { Batcher } from "../../mixins/batcher.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
 import { GRANULARITIES, REPLY_SETTINGS } from "../contracts/actions.ts";
-import { requireReader } from "../contracts/context.ts";
+import { type Ctx, requireReader } from "../contracts/context.ts";
 import { actionsOf } from "../contracts/service.ts";
 import {
+  cursor,
   exclude,
   id,
   idList,
+  optional,
   optionalId,
   searchRange,
   tweetExtras,
   tweetList,
 } from "../contracts/validators.ts";
 import { Reconciler } from "../graph/reconciler.ts";
-import { resolver, Search } from "./search/search.ts";
+import { Languages } from "./languages.ts";
+import { Search } from "./search/search.ts";
+import { feedSince } from "./stream/feed.ts";
+import { ownerOf } from "./stream/owner.ts";
+import { StreamRules } from "./stream/rules.ts";
 import { purgeIdempotencyKeys } from "./tweet.repo.ts";
 import { TweetLists } from "./tweet-lists.ts";
 import { Tweets } from "./tweets.ts";
+
+const NEW_RULE = {
+  type: "object",
+  props: {
+    value: { type: "string" },
+    tag: { type: "string", max: limits.streams.tagLength, optional: true },
+  },
+} as const;
+
+const resolver = (ctx: Pick<Ctx, "call">) => (usernames: string[]) => ctx.call("user.resolve", { usernames });
 
 /** Write, read and delete tweets. */
 export default function tweetService(broker: ServiceBroker): ServiceSchema {
@@ -33,9 +49,13 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
     },
     () => {}, // a lost nudge only costs the time until the next poll
   );
-  const tweets = new Tweets({ db, redis }, reconciler, (shard) => nudges.add(shard));
+  const languages = new Languages();
+  const tweets = new Tweets({ db, redis }, { reconciler, languages, nudge: (shard) => nudges.add(shard) });
   const lists = new TweetLists({ db, redis });
   const search = new Search({ db, redis });
+  const rules = new StreamRules(db, ({ key }) => {
+    broker.broadcast("stream.rules", { owner: key }).catch(() => {}); // who does not hear of it reads them anew a while later
+  });
   const housekeeping = new Periodic(60_000, async () => {
     await Promise.all(db.shards.map((shard) => purgeIdempotencyKeys(db, shard)));
   });
@@ -78,6 +98,42 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
         },
         handler: (ctx) => search.counts(requireReader(ctx), resolver(ctx), ctx.params),
       },
+      since: {
+        readOnly: true,
+        auth: "none",
+        params: {
+          positions: { type: "record", key: { type: "string" }, value: id },
+          overlap_ms: { type: "number", integer: true, min: 0, max: 60_000 },
+        },
+        handler: (ctx) => feedSince(db, ctx.params),
+      },
+      rules: {
+        readOnly: true,
+        auth: "reader",
+        params: {
+          ids: { ...idList(limits.streams.rulesEach), optional: true },
+          limit: { type: "number", integer: true, min: 1, max: limits.streams.rulesEach },
+          cursor,
+        },
+        handler: (ctx) => rules.list(ownerOf(ctx), ctx.params),
+      },
+      addRules: {
+        auth: "reader",
+        params: {
+          rules: { type: "array", min: 1, max: limits.streams.rulesAtOnce, items: NEW_RULE },
+          dry_run: optional("boolean"),
+        },
+        handler: (ctx) => rules.add(ownerOf(ctx), ctx.params),
+      },
+      deleteRules: {
+        auth: "reader",
+        params: {
+          ids: { ...idList(limits.streams.rulesEach), optional: true },
+          values: { type: "array", min: 1, max: limits.streams.rulesEach, items: "string", optional: true },
+          dry_run: optional("boolean"),
+        },
+        handler: (ctx) => rules.delete(ownerOf(ctx), ctx.params),
+      },
       about: {
         readOnly: true,
         auth: "reader",
@@ -93,7 +149,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
     started: () => housekeeping.start(),
     async stopped() {
       await housekeeping.stop();
-      await Promise.all([nudges.close(), reconciler.close()]);
+      await Promise.all([nudges.close(), reconciler.close(), languages.close()]);
     },
   };
 }

@@ -2,8 +2,7 @@ import { limits } from "../../../config/limits.ts";
 import { Gate } from "../../../mixins/gate.ts";
 import type { Resources } from "../../../mixins/resources.ts";
 import type { ShardDb } from "../../../mixins/shard-db/index.ts";
-import type { Id, ParamsOf, ResultOf, TimelinePage, Viewer } from "../../contracts/actions.ts";
-import type { Ctx } from "../../contracts/context.ts";
+import type { ParamsOf, ResultOf, TimelinePage, Viewer } from "../../contracts/actions.ts";
 import { cursorsAround, readCursor } from "../../contracts/cursor.ts";
 import { invalidField } from "../../contracts/errors.ts";
 import { intersect } from "../../timeline/merge.ts";
@@ -17,20 +16,12 @@ import { existingIds, type TweetRow, toTweet } from "../tweet.repo.ts";
 import { TweetCache } from "../tweet-cache.ts";
 import { series, WIDTH_MS } from "./counts.ts";
 import { tsqueryOf } from "./interpret.ts";
-import { parseQuery, type Query, QueryError, usernamesIn, withUserIds } from "./query.ts";
+import { parseQuery, type Query, QueryError } from "./query.ts";
 import { reachOf, timesOf } from "./reach.ts";
 import { countsMatching, tweetsMatching } from "./search.repo.ts";
+import { type Resolve, resolveUsers } from "./users.ts";
 
 const NO_RELATIONS = { following: [], blocked: [], muted: [] };
-
-/** The ids of the users that exist among some lower-case usernames, by name. */
-export type Resolve = (usernames: string[]) => Promise<Record<string, Id>>;
-
-/** Asks the user service. */
-export const resolver =
-  (ctx: Pick<Ctx, "call">): Resolve =>
-  (usernames) =>
-    ctx.call("user.resolve", { usernames });
 
 /**
  * Search over the tweets of the last 7 days, on all shards. What an unavailable shard holds is never left out: the search
@@ -108,7 +99,9 @@ export class Search {
   }
 
   async #compile(raw: string, resolve: Resolve): Promise<string> {
-    return tsqueryOf(await resolveUsers(readQuery(raw), resolve));
+    const [query] = await resolveUsers([readQuery(raw)], resolve);
+    if (!query) throw new Error("a query was lost");
+    return tsqueryOf(query);
   }
 }
 
@@ -126,13 +119,4 @@ function readQuery(raw: string): Query {
     if (error instanceof QueryError) throw invalidField("query", raw, error.message);
     throw error;
   }
-}
-
-/** Puts the ids of a query's users into their places, asking for so many at a time as may be asked for. */
-export async function resolveUsers(query: Query, resolve: Resolve): Promise<Query> {
-  const usernames = usernamesIn(query);
-  const ids: Record<string, Id> = {};
-  for (let first = 0; first < usernames.length; first += limits.lookup)
-    Object.assign(ids, await resolve(usernames.slice(first, first + limits.lookup)));
-  return withUserIds(query, ids);
 }
