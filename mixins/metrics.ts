@@ -30,6 +30,8 @@ export class Metrics {
     ["source"],
   );
   readonly homeBuilds = this.#counter("home_builds_total", "Home lists built from Postgres", ["outcome"]);
+  readonly streams = this.#gauge("streams_open", "Streams that are open", []);
+  readonly streamsDropped = this.#counter("streams_dropped_total", "Streams whose readers were too slow", []);
   readonly replicaLagBytes = this.#gauge("replica_lag_bytes", "WAL that a replica has not replayed", [
     "shard",
     "replica",

@@ -445,9 +445,9 @@ export interface ActionMap {
     { rules: { value: string; tag?: string }[]; dry_run?: boolean },
     { created: StreamRule[]; refused: RefusedRule[] }
   >;
-  /** Removes rules by id and by value; `not_found` were not there. */
+  /** Removes rules by id, by value or all of them; `not_found` were not there. */
   "tweet.deleteRules": Call<
-    { ids?: Id[]; values?: string[]; dry_run?: boolean },
+    { ids?: Id[]; values?: string[]; all?: boolean; dry_run?: boolean },
     { deleted: number; not_found: string[] }
   >;
 

@@ -47,6 +47,18 @@ export class Admission {
     return session;
   }
 
+  /** Whether the access token of a request that was admitted still stands; takes nothing from a bucket. Throws what `authenticate` throws. */
+  async stillStands(
+    { headers }: IncomingMessage,
+    authenticate: (token: string) => Promise<TokenSession | null>,
+  ): Promise<boolean> {
+    const token = bearerToken(headers.authorization);
+    const ref = token === undefined ? undefined : parseToken("access", token);
+    if (token === undefined || !ref) return false;
+    const { payload } = await this.#limiter.admit(ref, "read", 0);
+    return decodeSession(payload) !== undefined || (await authenticate(token)) !== null;
+  }
+
   async #admitByPostgres(
     ctx: Ctx,
     request: IncomingMessage,

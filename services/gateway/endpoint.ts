@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { RateClass } from "../../config/limits.ts";
 import type { App, Viewer } from "../contracts/actions.ts";
-import type { Ctx } from "../contracts/context.ts";
+import type { Ctx, Meta } from "../contracts/context.ts";
 import type { Scope } from "../contracts/scopes.ts";
 import type { Admission } from "./auth.ts";
 import { readJsonObject } from "./body.ts";
@@ -10,6 +10,8 @@ import { type Shape, shape } from "./fields.ts";
 import { parseQuery } from "./query.ts";
 import { sendJson } from "./reply.ts";
 import type { JsonSchema, Schema } from "./schema.ts";
+import type { Outlet, StreamFormat } from "./streams/outlet.ts";
+import type { LiveStream, Streams } from "./streams/streams.ts";
 import {
   faultInPosts,
   inPosts,
@@ -41,6 +43,7 @@ export const TAGS = [
   "Tweets",
   "Timelines",
   "Search",
+  "Streams",
   "Engagement",
   "Relations",
 ] as const;
@@ -93,6 +96,7 @@ export interface RawRequest {
   response: ServerResponse;
   params: Record<string, unknown>;
   rawQuery: string;
+  streams: Streams;
 }
 
 /**
@@ -158,6 +162,44 @@ export function forAnyone<P, Q, B, H, A extends object>(
   });
 }
 
+/** What a stream gives its endpoint. */
+export interface Streaming {
+  /** Who streams, as actions know them. */
+  meta: Meta;
+  streams: Streams;
+  /** An answer as the client calls things. */
+  inItsWords(answer: object): object;
+}
+
+/**
+ * An endpoint whose answer goes on until one side ends it. `open` makes the stream; what it throws before it has begun is
+ * answered as a problem.
+ */
+export function streaming<P, Q, B, H, A extends object>(
+  spec: EndpointSpec<P, Q, B, H, A> & { format: StreamFormat },
+  access: "user" | "reader",
+  open: (asked: Asked<P, Q, B, H>, stream: Streaming, outlet: Outlet) => Promise<LiveStream>,
+): Endpoint {
+  return {
+    method: spec.method,
+    path: spec.path,
+    documented: documentedBy(spec, access, spec.format.contentType),
+    async serve(raw, admission) {
+      const caller = await identify(spec, raw, admission);
+      const meta: Meta = access === "user" ? requireUser(caller) : { ...caller };
+      Object.assign(raw.ctx.meta, meta);
+      const asked = await check(spec, raw, admission);
+      const words = (answer: object) => inItsWords(answer, raw.rawQuery);
+      const stream: Streaming = { meta, streams: raw.streams, inItsWords: words };
+      const authenticate = (token: string) => raw.streams.call("user.authenticate", { token });
+      const stillStands = () => admission.stillStands(raw.request, authenticate);
+      await raw.streams.serve(raw, { meta, format: spec.format, stillStands }, (outlet) =>
+        open(asked, stream, outlet),
+      );
+    },
+  };
+}
+
 function served<P, Q, B, H, A extends object>(
   spec: EndpointSpec<P, Q, B, H, A>,
   access: Access,
@@ -174,7 +216,11 @@ function served<P, Q, B, H, A extends object>(
   };
 }
 
-function documentedBy<P, Q, B, H, A>(spec: EndpointSpec<P, Q, B, H, A>, access: Access): Documented {
+function documentedBy<P, Q, B, H, A>(
+  spec: EndpointSpec<P, Q, B, H, A>,
+  access: Access,
+  contentType?: string,
+): Documented {
   const { tag, summary, scopes, params, query, headers, body, status = 200, answer } = spec;
   return {
     tag,
@@ -185,7 +231,13 @@ function documentedBy<P, Q, B, H, A>(spec: EndpointSpec<P, Q, B, H, A>, access: 
     query: query && querySchemaInBoth(query.schema),
     headers: headers?.shape.schema,
     body: body && { "application/json": body.schema },
-    answers: { [status]: { description: "Done", schema: query ? inEither(answer.json) : answer.json } },
+    answers: {
+      [status]: {
+        description: "Done",
+        schema: query ? inEither(answer.json) : answer.json,
+        type: contentType?.split(";", 1)[0],
+      },
+    },
   };
 }
 

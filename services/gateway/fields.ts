@@ -286,7 +286,7 @@ export function pageSize({
 }): Field<number> {
   const schema = { type: "integer", minimum: min, maximum: max } as const;
   const size = decoded(`must be a whole number from ${min} to ${max}`, schema, (raw) => {
-    const value = /^[1-9][0-9]{0,3}$/.test(raw) ? Number(raw) : 0;
+    const value = /^(0|[1-9][0-9]{0,3})$/.test(raw) ? Number(raw) : -1;
     return value >= min && value <= max ? value : undefined;
   });
   return withDefault(size, usual);

@@ -14,6 +14,7 @@ import { RateLimiter } from "./rate-limit.ts";
 import { sendJson } from "./reply.ts";
 import { type Match, type Routed, Router } from "./router.ts";
 import { endpoints } from "./routes.ts";
+import { Streams } from "./streams/streams.ts";
 
 /** A request on its way through moleculer-web. */
 interface Request extends IncomingMessage {
@@ -50,6 +51,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
   const { env, redis } = resources;
   const admission = new Admission(new RateLimiter(redis, env.rateLimitFactor), env.trustedProxies);
   const metrics = new HttpMetrics(resources.metrics);
+  const streams = new Streams(broker, resources.metrics);
   const route = {
     path: "/",
     mappingPolicy: "restrict",
@@ -106,7 +108,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
         request.$alias = found.alias;
         const { params } = found;
         await found.alias.endpoint.serve(
-          { ctx, request, response, params, rawQuery: request.query },
+          { ctx, request, response, params, rawQuery: request.query, streams },
           admission,
         );
         return true;
@@ -121,6 +123,8 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
         else void admission.tell(request, response).then(reply, reply);
       },
     },
+
+    events: streams.events,
 
     created() {
       server.serve((request, response) => {
@@ -138,6 +142,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
     },
 
     async stopped() {
+      await streams.stop();
       await server.close();
     },
   };

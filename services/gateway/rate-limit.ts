@@ -37,15 +37,15 @@ export class RateLimiter {
 
   /**
    * The session that Redis holds for an access token, and the verdict on its user, in one round trip. The payload is
-   * empty where Redis does not have the session or is away: nothing was taken then.
+   * empty where Redis does not have the session or is away: nothing was taken then. `cost` 0 takes nothing.
    */
-  async admit(token: TokenRef, rate: RateClass): Promise<{ payload: string; verdict?: Verdict }> {
+  async admit(token: TokenRef, rate: RateClass, cost = 1): Promise<{ payload: string; verdict?: Verdict }> {
     const redis = this.#redis;
     if (!redis?.readable) return { payload: "" };
     const limit = this.#limitOf(rate);
     try {
       const keys = [redis.keys.userRate(token.bucket), redis.keys.session(token.bucket, token.hash)];
-      const args = [limit.capacity, limit.windowMs, 1, rate, limits.rates[rate].by];
+      const args = [limit.capacity, limit.windowMs, cost, rate, limits.rates[rate].by];
       return readAnswer(await redis.run(ADMIT, keys, args), limit);
     } catch (error) {
       if (error instanceof RedisDown) return { payload: "" };

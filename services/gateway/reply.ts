@@ -38,6 +38,7 @@ export function sendHtml(
   headers: Record<string, string | string[]> = {},
 ): void {
   send(response, status, html, { "content-type": "text/html; charset=utf-8", ...headers });
+}
 
 /** Begins a response that has no end yet; no proxy is to keep any of it. */
 export function startStream(response: ServerResponse, contentType: string): void {

@@ -5,6 +5,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { engagementRoutes } from "./engagement-routes.ts";
 import { oauthRoutes } from "./oauth-routes.ts";
 import { searchRoutes } from "./search-routes.ts";
+import { streamRoutes } from "./stream-routes.ts";
 import { timelineRoutes } from "./timeline-routes.ts";
 import { tweetRoutes } from "./tweet-routes.ts";
 import { userRoutes } from "./user-routes.ts";
@@ -20,4 +21,5 @@ export const endpoints: Endpoint[] = [
   ...tweetRoutes,
   ...timelineRoutes,
   ...searchRoutes,
+  ...streamRoutes,
 ];

@@ -130,6 +130,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
         params: {
           ids: { ...idList(limits.streams.rulesEach), optional: true },
           values: { type: "array", min: 1, max: limits.streams.rulesEach, items: "string", optional: true },
+          all: optional("boolean"),
           dry_run: optional("boolean"),
         },
         handler: (ctx) => rules.delete(ownerOf(ctx), ctx.params),

@@ -114,6 +114,7 @@ export const PROBLEM = named(
       value: string(),
       parameter: string(),
       resource_id: string(),
+      id: string(),
       resource_type: choice(["user", "tweet"] as const),
       section: choice(["data", "includes"] as const),
     },
@@ -152,6 +153,25 @@ export const USERS_ANSWER = named("UsersAnswer", object({}, { data: some(USER), 
 export const USER_PAGE_ANSWER = named(
   "UserPageAnswer",
   object({ meta: object(RESULT_COUNT, TOKENS) }, { data: some(USER), ...BESIDE }),
+);
+
+const RULE = object({ value: string() }, { id: ID, tag: string() });
+const SENT = { sent: TIME };
+export const RULES_ANSWER = named(
+  "RulesAnswer",
+  object({ data: list(RULE), meta: object(SENT, { result_count: COUNT, next_token: string() }) }),
+);
+const SUMMARY = object(
+  {},
+  { created: COUNT, not_created: COUNT, valid: COUNT, invalid: COUNT, deleted: COUNT, not_deleted: COUNT },
+);
+export const RULES_CHANGED = named(
+  "RulesChanged",
+  object({ meta: object({ ...SENT, summary: SUMMARY }) }, { data: list(RULE), errors: ERRORS }),
+);
+export const FILTERED_ANSWER = named(
+  "FilteredAnswer",
+  object({ data: TWEET, matching_rules: some(object({ id: ID }, { tag: string() })) }, BESIDE),
 );
 
 /** A small answer that tells what has been done. */

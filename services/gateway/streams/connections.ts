@@ -24,7 +24,7 @@ export class Connections {
       );
     }
     this.#open.set(reader, theirs.add(outlet));
-    outlet.closed.addEventListener("abort", () => {
+    outlet.onClosed(() => {
       theirs.delete(outlet);
       if (theirs.size === 0) this.#open.delete(reader);
     });

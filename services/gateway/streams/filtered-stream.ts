@@ -1,15 +1,22 @@
 import { limits } from "../../../config/limits.ts";
 import { Periodic } from "../../../mixins/periodic.ts";
-import { newestFirst } from "../../../mixins/shard-db/ids.ts";
+import { idTimeMs, newestFirst } from "../../../mixins/shard-db/ids.ts";
 import { scatter } from "../../../mixins/shard-db/scatter.ts";
 import type { Id, StreamRule, Tweet } from "../../contracts/actions.ts";
-import type { Meta } from "../../contracts/context.ts";
+import type { Streaming } from "../endpoint.ts";
 import type { TweetView } from "../present/tweets.ts";
 import { type Calls, NOBODY } from "./calls.ts";
 import { answerOf } from "./delivery.ts";
 import type { Feed } from "./feed.ts";
 import type { Outlet } from "./outlet.ts";
 import { RuleSet } from "./rule-set.ts";
+import type { LiveStream } from "./streams.ts";
+
+/** From when on to when a stream goes, in ms since 1970; undefined: from now on, for ever. */
+export interface Span {
+  startMs: number | undefined;
+  endMs: number | undefined;
+}
 
 interface Match {
   id: Id;
@@ -19,46 +26,61 @@ interface Match {
 /** How many rules are searched for at a time, and pages of each at most, where a stream begins in the past. */
 const BACKFILL = { width: 4, pages: 10 } as const;
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const isBefore = (id: Id, endMs: number | undefined) => endMs === undefined || idTimeMs(id) < endMs;
+
 /**
  * One connection to the filtered stream: the new tweets that match the rules of whose it is, each with those rules. What
  * it cannot deliver ends it, so that its client comes back and asks for the minutes that it missed.
  */
-export class FilteredStream {
+export class FilteredStream implements LiveStream {
   readonly #outlet: Outlet;
   readonly #call: Calls;
   readonly #feed: Feed;
   readonly #view: TweetView;
+  readonly #inItsWords: Streaming["inItsWords"];
   readonly #rules: RuleSet;
   readonly #refresh = new Periodic(limits.streams.refreshMs, () => this.#rules.load());
   #queue: Match[] = [];
   #backfilled: ReadonlySet<Id> = new Set();
+  #endMs: number | undefined;
   #delivering = true;
 
-  /** `owner`: whose rules they are. */
-  constructor(
-    outlet: Outlet,
-    { call, feed, view, owner }: { call: Calls; feed: Feed; view: TweetView; owner: Meta },
-  ) {
+  constructor(outlet: Outlet, { streams: { call, feed }, meta, inItsWords }: Streaming, view: TweetView) {
     this.#outlet = outlet;
     this.#call = call;
     this.#feed = feed;
     this.#view = view;
-    this.#rules = new RuleSet(call, owner);
+    this.#inItsWords = inItsWords;
+    this.#rules = new RuleSet(call, meta);
   }
 
-  /** Begins `minutes` ago. Throws what stands in the way. */
-  async start(minutes: number, contentType: string): Promise<void> {
+  /** Finds what has matched since its beginning, and hears of what comes from now on. Throws what stands in the way. */
+  async prepare({ startMs, endMs }: Span): Promise<this> {
     await this.#rules.load();
-    this.#refresh.start();
-    this.#outlet.closed.addEventListener("abort", () => this.#stop());
     await this.#feed.subscribe(this.#hear);
+    this.#outlet.onClosed(() => this.#stop());
     // What comes from now on waits for what came before.
-    const past = minutes > 0 ? await this.#past(minutes) : [];
+    const past = startMs === undefined ? [] : await this.#past(startMs);
     this.#backfilled = new Set(past.map(({ id }) => id));
     this.#queue = [...past, ...this.#queue.filter(({ id }) => !this.#backfilled.has(id))];
-    this.#outlet.open(contentType);
+    this.#queue = this.#queue.filter(({ id }) => isBefore(id, endMs));
+    this.#endMs = endMs;
+    return this;
+  }
+
+  begin(): void {
+    this.#refresh.start();
+    // They may have changed since they were read.
+    this.#refresh.soon(0);
     this.#delivering = false;
     void this.#deliver();
+    if (this.#endMs === undefined) return;
+    // What was written until then is heard of a moment later.
+    const ms = Math.max(0, this.#endMs - Date.now()) + limits.streams.pollMs;
+    const timer = setTimeout(() => this.#outlet.end(), Math.min(ms, LONGEST_TIMER_MS));
+    this.#outlet.onClosed(() => clearTimeout(timer));
   }
 
   /** The rules have changed. */
@@ -69,7 +91,7 @@ export class FilteredStream {
   readonly #hear = (tweets: readonly Tweet[]): void => {
     for (const tweet of tweets) {
       const rules = this.#backfilled.has(tweet.id) ? [] : this.#rules.matching(tweet);
-      if (rules.length > 0) this.#queue.push({ id: tweet.id, rules });
+      if (rules.length > 0 && isBefore(tweet.id, this.#endMs)) this.#queue.push({ id: tweet.id, rules });
     }
     if (this.#queue.length > limits.streams.queued + this.#backfilled.size) this.#outlet.drop();
     void this.#deliver();
@@ -80,10 +102,11 @@ export class FilteredStream {
     if (this.#delivering) return;
     this.#delivering = true;
     try {
-      for (let next = this.#queue.shift(); next && !this.#outlet.closed.aborted; next = this.#queue.shift()) {
+      for (let next = this.#queue.shift(); next && !this.#outlet.closed; next = this.#queue.shift()) {
         const answer = await answerOf(this.#call, next.id, this.#view);
         const matching_rules = next.rules.map(({ id, tag }) => ({ id, tag }));
-        if (answer) this.#outlet.send(`${JSON.stringify({ ...answer, matching_rules })}\r\n`);
+        if (answer)
+          this.#outlet.send(`${JSON.stringify(this.#inItsWords({ ...answer, matching_rules }))}\r\n`);
       }
     } catch {
       this.#outlet.end();
@@ -92,9 +115,9 @@ export class FilteredStream {
     }
   }
 
-  /** What matched in the last minutes, oldest first. */
-  async #past(minutes: number): Promise<Match[]> {
-    const start_time = new Date(Date.now() - minutes * 60_000).toISOString();
+  /** What has matched since a time, oldest first. */
+  async #past(startMs: number): Promise<Match[]> {
+    const start_time = new Date(startMs).toISOString();
     const found = new Map<Id, StreamRule[]>();
     await scatter(this.#rules.rules, BACKFILL.width, async (rule) => {
       let cursor: string | undefined;

@@ -2,20 +2,17 @@ import { limits } from "../../../config/limits.ts";
 import { Periodic } from "../../../mixins/periodic.ts";
 import { newestFirst } from "../../../mixins/shard-db/ids.ts";
 import type { Excludable, Id, Tweet, Viewer } from "../../contracts/actions.ts";
+import type { Streaming } from "../endpoint.ts";
 import type { TweetView } from "../present/tweets.ts";
-import type { Calls } from "./calls.ts";
 import { answerOf } from "./delivery.ts";
-import type { Feed } from "./feed.ts";
 import { earlier, oldestOf } from "./id-time.ts";
 import type { Outlet } from "./outlet.ts";
+import type { LiveStream } from "./streams.ts";
 
 /** How long a tweet of a followed author is waited for that is not in the timeline: fan-out may lag, or a rule hides it. */
 const AWAITED_MS = 60_000;
-const PAGE = limits.timelinePage.max;
 
-export interface HomeStreamOptions {
-  call: Calls;
-  feed: Feed;
+export interface HomeStreamOptions extends Pick<Streaming, "streams" | "inItsWords"> {
   viewer: Viewer;
   view: TweetView;
   exclude: readonly Excludable[] | undefined;
@@ -26,7 +23,7 @@ export interface HomeStreamOptions {
  * of a followed author is the nudge to look; looks go some seconds back, for what reaches the timeline late; a look without
  * a nudge comes every few seconds. So nothing is lost, whatever nudge is, and nothing is sent twice.
  */
-export class HomeStream {
+export class HomeStream implements LiveStream {
   readonly #outlet: Outlet;
   readonly #options: HomeStreamOptions;
   readonly #looks = new Periodic(limits.streams.homePollMs, () => this.#look());
@@ -35,8 +32,10 @@ export class HomeStream {
   /** Everything newer has to be looked at again. */
   #since: Id = "1";
   #sent = new Set<Id>();
-  /** Tweets that should show, and how often they did not. */
-  #awaited = new Map<Id, { until: number; tries: number }>();
+  /** More was missed than is replayed: it is to be read from the timeline. */
+  #gapBefore: Id | undefined;
+  /** Tweets that should show, until when they are waited for, and how often they did not show. */
+  readonly #awaited = new Map<Id, { until: number; tries: number }>();
 
   constructor(outlet: Outlet, options: HomeStreamOptions) {
     this.#outlet = outlet;
@@ -44,17 +43,20 @@ export class HomeStream {
   }
 
   /** Begins now, or after the event that a client saw last. Throws what stands in the way. */
-  async start(lastSeen: Id | undefined, contentType: string): Promise<void> {
-    this.#outlet.closed.addEventListener("abort", () => this.#stop());
-    await this.#options.feed.subscribe(this.#hear);
+  async prepare(lastSeen: Id | undefined): Promise<this> {
+    const { feed } = this.#options.streams;
+    await feed.subscribe(this.#hear);
+    this.#outlet.onClosed(() => this.#stop());
     await this.#learn();
-    const now = this.#options.feed.floor;
-    this.#since = earlier(lastSeen ? oldestOf([lastSeen, now]) : now, limits.streams.overlapMs);
+    this.#since = earlier(oldestOf([feed.floor, ...(lastSeen ? [lastSeen] : [])]), limits.streams.overlapMs);
     const { ids, more } = await this.#timeline();
     this.#sent = new Set(lastSeen ? [lastSeen] : ids);
-    this.#outlet.open(contentType);
-    if (lastSeen && more)
-      this.#outlet.send(`event: gap\ndata: ${JSON.stringify({ until_id: ids.at(-1) })}\n\n`);
+    if (lastSeen && more) this.#gapBefore = ids.at(-1);
+    return this;
+  }
+
+  begin(): void {
+    if (this.#gapBefore) this.#send("event: gap", { until_id: this.#gapBefore });
     this.#refresh.start();
     this.#looks.start();
     this.#looks.soon(0);
@@ -72,23 +74,27 @@ export class HomeStream {
   };
 
   async #learn(): Promise<void> {
-    const { call, viewer } = this.#options;
-    this.#authors = new Set(await call("timeline.authors", {}, { viewer }));
+    const { streams, viewer } = this.#options;
+    this.#authors = new Set(await streams.call("timeline.authors", {}, { viewer }));
     this.#looks.soon(0);
   }
 
   /** Sends what is new. What it could not send is new to the next look as well. */
   async #look(): Promise<void> {
-    const { call, feed, view } = this.#options;
-    const floor = feed.floor;
+    const { streams, view, inItsWords } = this.#options;
+    const { floor } = streams.feed;
     const { ids } = await this.#timeline();
     for (const id of ids.toReversed()) {
-      if (this.#sent.has(id) || this.#outlet.closed.aborted) continue;
-      const answer = await answerOf(call, id, view);
+      if (this.#sent.has(id) || this.#outlet.closed) continue;
+      const answer = await answerOf(streams.call, id, view);
       this.#sent.add(id);
-      if (answer) this.#outlet.send(`id: ${id}\ndata: ${JSON.stringify(answer)}\n\n`);
+      if (answer) this.#send(`id: ${id}`, inItsWords(answer));
     }
     this.#settle(new Set(ids), floor);
+  }
+
+  #send(field: string, data: object): void {
+    this.#outlet.send(`${field}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
   /** Forgets what has come and what need not be looked at again; plans another look for what has not come. */
@@ -106,12 +112,12 @@ export class HomeStream {
 
   /** The timeline since `#since`, newest first, as far as it is replayed; `more`: there is more of it. */
   async #timeline(): Promise<{ ids: Id[]; more: boolean }> {
-    const { call, viewer, exclude } = this.#options;
+    const { streams, viewer, exclude } = this.#options;
+    const asked = { user_id: viewer.userId, since_id: this.#since, limit: limits.timelinePage.max, exclude };
     const ids: Id[] = [];
     let cursor: string | undefined;
     do {
-      const asked = { user_id: viewer.userId, since_id: this.#since, limit: PAGE, cursor, exclude };
-      const { tweets, next_cursor } = await call("timeline.home", asked, { viewer });
+      const { tweets, next_cursor } = await streams.call("timeline.home", { ...asked, cursor }, { viewer });
       ids.push(...tweets.map(({ id }) => id));
       cursor = next_cursor;
     } while (cursor && ids.length < limits.streams.replayed);
@@ -119,7 +125,7 @@ export class HomeStream {
   }
 
   #stop(): void {
-    this.#options.feed.unsubscribe(this.#hear);
+    this.#options.streams.feed.unsubscribe(this.#hear);
     void this.#looks.stop();
     void this.#refresh.stop();
   }

@@ -23,15 +23,15 @@ export const SERVER_SENT_EVENTS: StreamFormat = {
  */
 export class Outlet {
   readonly #response: ServerResponse;
-  readonly #heartbeat: string;
+  readonly #format: StreamFormat;
   readonly #closed = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   /** Whether it hung up on a slow reader. */
   dropped = false;
 
-  constructor(response: ServerResponse, { heartbeat }: StreamFormat) {
+  constructor(response: ServerResponse, format: StreamFormat) {
     this.#response = response;
-    this.#heartbeat = heartbeat;
+    this.#format = format;
     response.once("close", () => {
       clearInterval(this.#timer);
       this.#closed.abort();
@@ -41,21 +41,28 @@ export class Outlet {
     if (response.destroyed) this.#closed.abort();
   }
 
-  /** Aborted once the stream has ended, whoever ended it. */
-  get closed(): AbortSignal {
-    return this.#closed.signal;
+  /** Whether the stream has ended, whoever ended it. */
+  get closed(): boolean {
+    return this.#closed.signal.aborted;
+  }
+
+  /** Runs `work` once the stream has ended; at once where it has. */
+  onClosed(work: () => void): void {
+    if (this.closed) work();
+    else this.#closed.signal.addEventListener("abort", work);
   }
 
   /** Sends the headers and the first heartbeat. */
-  open(contentType: string): void {
-    if (this.closed.aborted) return;
+  open(): void {
+    if (this.closed) return;
+    const { contentType, heartbeat } = this.#format;
     startStream(this.#response, contentType);
-    this.send(this.#heartbeat);
-    this.#timer = setInterval(() => this.send(this.#heartbeat), limits.streams.heartbeatMs);
+    this.send(heartbeat);
+    this.#timer = setInterval(() => this.send(heartbeat), limits.streams.heartbeatMs);
   }
 
   send(text: string): void {
-    if (this.closed.aborted || this.#response.writableEnded) return;
+    if (this.closed || this.#response.writableEnded) return;
     this.#response.write(text);
     this.#timer?.refresh();
     if (this.#response.writableLength > limits.streams.bufferBytes) this.drop();

@@ -1,6 +1,6 @@
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
-import { RoostError } from "../../contracts/errors.ts";
 import { type Meta, requireViewer } from "../../contracts/context.ts";
+import { RoostError } from "../../contracts/errors.ts";
 import { bucketOfClient } from "../../user/tokens.ts";
 
 /** Whose rules are meant, and where they are. */

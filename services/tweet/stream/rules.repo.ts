@@ -49,16 +49,16 @@ export function addRules(
   });
 }
 
-/** Removes an owner's rules by id or by value; returns those that were there. */
+/** Removes an owner's rules by id or by value, or all of them; returns those that were there. */
 export async function deleteRules(
   db: ShardDb,
   { key, bucket }: RuleOwner,
-  { ids, values }: { ids: readonly Id[]; values: readonly string[] },
+  { ids, values, all }: { ids: readonly Id[]; values: readonly string[]; all: boolean },
 ): Promise<StreamRule[]> {
   const rows = await db.write(
     { bucket },
     sql<RuleRow>`
-      DELETE FROM stream_rules WHERE owner = ${key} AND (id = ANY(${ids}::bigint[]) OR value = ANY(${values}::text[]))
+      DELETE FROM stream_rules WHERE owner = ${key} AND (${all} OR id = ANY(${ids}::bigint[]) OR value = ANY(${values}::text[]))
       RETURNING id, value, tag`,
   );
   return rows.map(toRule);

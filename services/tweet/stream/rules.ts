@@ -50,14 +50,14 @@ export class StreamRules {
   /** Removes rules by id and by value. */
   async delete(
     owner: RuleOwner,
-    { ids = [], values = [], dry_run }: ParamsOf<"tweet.deleteRules">,
+    { ids = [], values = [], all = false, dry_run }: ParamsOf<"tweet.deleteRules">,
   ): Promise<ResultOf<"tweet.deleteRules">> {
-    const all = { limit: limits.streams.rulesEach };
+    const every = { limit: limits.streams.rulesEach };
     const found = dry_run
-      ? (await rulesOf(this.#db, owner, all)).filter(
-          ({ id, value }) => ids.includes(id) || values.includes(value),
+      ? (await rulesOf(this.#db, owner, every)).filter(
+          ({ id, value }) => all || ids.includes(id) || values.includes(value),
         )
-      : await deleteRules(this.#db, owner, { ids, values });
+      : await deleteRules(this.#db, owner, { ids, values, all });
     if (!dry_run && found.length > 0) this.#changed(owner);
     const gone = new Set(found.flatMap(({ id, value }) => [id, value]));
     return { deleted: found.length, not_found: [...ids, ...values].filter((one) => !gone.has(one)) };

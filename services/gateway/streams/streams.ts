@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServiceBroker } from "moleculer";
+import { limits } from "../../../config/limits.ts";
+import type { Metrics } from "../../../mixins/metrics.ts";
+import { Periodic } from "../../../mixins/periodic.ts";
+import type { Id } from "../../contracts/actions.ts";
+import type { Meta } from "../../contracts/context.ts";
+import type { EventMap } from "../../contracts/events.ts";
+import { ownerOf } from "../../tweet/stream/owner.ts";
+import { startStream } from "../reply.ts";
+import { type Calls, callsOn } from "./calls.ts";
+import { Connections } from "./connections.ts";
+import { Feed } from "./feed.ts";
+import { Outlet, type StreamFormat } from "./outlet.ts";
+
+/** A stream that has begun, and what it wants to be told. */
+export interface LiveStream {
+  /** Its headers are out: it may send. */
+  begin(): void;
+  /** The rules of whoever streams have changed. */
+  rulesChanged?(): void;
+  /** The user who streams follows somebody else than before. */
+  followed?(): void;
+}
+
+/** Of a request that opens a stream. */
+interface Opening {
+  meta: Meta;
+  format: StreamFormat;
+  /** Whether its access token still stands. */
+  stillStands(): Promise<boolean>;
+}
+
+/** The streams of this process: their connections, and the one feed behind them. */
+export class Streams {
+  readonly call: Calls;
+  readonly feed: Feed;
+  readonly #connections = new Connections();
+  readonly #live = new Map<LiveStream, { owner: string; userId: Id | undefined }>();
+  readonly #metrics: Metrics;
+
+  constructor(broker: ServiceBroker, metrics: Metrics) {
+    this.call = callsOn(broker);
+    this.feed = new Feed(this.call);
+    this.#metrics = metrics;
+    metrics.onScrape(() => metrics.streams.set(this.#connections.count));
+  }
+
+  /**
+   * Opens a stream and keeps it until it is closed, its token ends or the process stops. Resolves once it has begun. Throws
+   * 429 or 503 where there are too many, and what `open` throws.
+   */
+  async serve(
+    { request, response }: { request: IncomingMessage; response: ServerResponse },
+    { meta, format, stillStands }: Opening,
+    open: (outlet: Outlet) => Promise<LiveStream>,
+  ): Promise<void> {
+    if (request.method === "HEAD") {
+      startStream(response, format.contentType);
+      response.end();
+      return;
+    }
+    const { key: owner } = ownerOf({ meta });
+    const outlet = new Outlet(response, format);
+    this.#connections.add(owner, outlet);
+    const recheck = new Periodic(limits.streams.recheckMs, async () => {
+      if (!(await stillStands())) outlet.end();
+    });
+    const live = await open(outlet);
+    this.#live.set(live, { owner, userId: meta.viewer?.userId });
+    recheck.start();
+    outlet.onClosed(() => {
+      void recheck.stop();
+      this.#live.delete(live);
+      if (outlet.dropped) this.#metrics.streamsDropped.inc();
+    });
+    outlet.open();
+    live.begin();
+  }
+
+  /** What other nodes tell. */
+  get events() {
+    return {
+      "outbox.ready": ({ params }: { params: EventMap["outbox.ready"] }) => {
+        if (params.kinds.includes("tweet")) this.feed.nudge();
+      },
+      "stream.rules": ({ params }: { params: EventMap["stream.rules"] }) => {
+        for (const [live, { owner }] of this.#live) if (owner === params.owner) live.rulesChanged?.();
+      },
+      "graph.followed": ({ params }: { params: EventMap["graph.followed"] }) => {
+        for (const [live, { userId }] of this.#live) if (userId === params.user_id) live.followed?.();
+      },
+    };
+  }
+
+  /** Ends all streams, in order. */
+  async stop(): Promise<void> {
+    this.#connections.close();
+    await this.feed.stop();
+  }
+}
