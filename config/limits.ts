@@ -12,6 +12,8 @@ export const limits = {
     login: { perWindow: 30, windowMs: 15 * 60_000, by: "user" },
     /** Wrong passwords, by the account that is tried, from wherever. */
     password: { perWindow: 10, windowMs: 15 * 60_000, by: "user" },
+    /** Exports of all one's data. */
+    export: { perWindow: 5, windowMs: 15 * 60_000, by: "user" },
     /** Token requests of apps and pages of consent. */
     oauth: { perWindow: 600, windowMs: 15 * 60_000, by: "user" },
     compose: { perWindow: 100, windowMs: 15 * 60_000, by: "user" },

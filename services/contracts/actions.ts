@@ -128,6 +128,19 @@ export interface ListedSession {
   current: boolean;
 }
 
+/** The lists of an export of one's data. */
+export const EXPORT_SECTIONS = [
+  "tweets",
+  "following",
+  "followers",
+  "blocking",
+  "muting",
+  "likes",
+  "bookmarks",
+  "mentions",
+] as const;
+export type ExportSection = (typeof EXPORT_SECTIONS)[number];
+
 export interface MentionEntity {
   start: number;
   end: number;
@@ -328,6 +341,14 @@ export interface ActionMap {
    * erases them. 403 where the password is wrong.
    */
   "user.close": Call<{ password: string }, { deleted: boolean }>;
+
+  /** What is stored about the viewer, but for the lists. */
+  "user.exportAccount": Call<Record<string, never>, Record<string, unknown>>;
+  /** A page of a list, oldest first; `next` where there may be more, to be asked for as `after`. */
+  "user.exportPage": Call<
+    { section: ExportSection; after?: Id },
+    { items: Record<string, unknown>[]; next?: Id }
+  >;
 
   /** 409 where the viewer has as many apps as one may have. The secret is shown this once. */
   "user.registerApp": Call<

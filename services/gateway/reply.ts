@@ -40,7 +40,16 @@ export function sendHtml(
   send(response, status, html, { "content-type": "text/html; charset=utf-8", ...headers });
 }
 
-/** Begins a response that has no end yet; no proxy is to keep any of it. */
-export function startStream(response: ServerResponse, contentType: string): void {
-  response.writeHead(200, { ...SECURITY, "content-type": contentType, "x-accel-buffering": "no" });
+/** Begins a response that is written piece by piece; no proxy is to keep any of it. */
+export function startStream(
+  response: ServerResponse,
+  contentType: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(200, {
+    ...SECURITY,
+    "content-type": contentType,
+    "x-accel-buffering": "no",
+    ...headers,
+  });
 }

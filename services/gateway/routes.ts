@@ -3,6 +3,7 @@ import { appRoutes } from "./app-routes.ts";
 import { edgeRoutes } from "./edge-routes.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { engagementRoutes } from "./engagement-routes.ts";
+import { exportRoute } from "./export-route.ts";
 import { oauthRoutes } from "./oauth-routes.ts";
 import { searchRoutes } from "./search-routes.ts";
 import { streamRoutes } from "./stream-routes.ts";
@@ -13,6 +14,7 @@ import { userRoutes } from "./user-routes.ts";
 /** Every endpoint under /auth and /2. */
 export const endpoints: Endpoint[] = [
   ...accountRoutes,
+  exportRoute,
   ...appRoutes,
   ...oauthRoutes,
   ...userRoutes,

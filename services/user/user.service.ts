@@ -5,11 +5,11 @@ import { removeJobs } from "../../mixins/outbox.repo.ts";
 import { OutboxDrain } from "../../mixins/outbox.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
-import type { Id } from "../contracts/actions.ts";
+import { EXPORT_SECTIONS, type Id } from "../contracts/actions.ts";
 import { requireViewer } from "../contracts/context.ts";
 import { RoostError } from "../contracts/errors.ts";
 import { actionsOf } from "../contracts/service.ts";
-import { clearableId, idList, optional, userExtras } from "../contracts/validators.ts";
+import { clearableId, idList, optional, optionalId, userExtras } from "../contracts/validators.ts";
 import { Reconciler } from "../graph/reconciler.ts";
 import { Accounts } from "./accounts.ts";
 import { AppRepo } from "./app.repo.ts";
@@ -17,6 +17,7 @@ import { Apps } from "./apps.ts";
 import { CodeRepo } from "./code.repo.ts";
 import { endApp } from "./ended-apps.ts";
 import { Erasure } from "./erasure.ts";
+import { Export } from "./export.ts";
 import { idIn, tokenIn } from "./jobs.ts";
 import { OAuth } from "./oauth.ts";
 import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "./rules.ts";
@@ -63,6 +64,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
   const erasure = new Erasure({ db, redis, sessions, apps: appRepo, codes, reconciler, nudge });
   const accounts = new Accounts({ db, sessions, reader, codes, erasure, settled });
   const apps = new Apps({ db, apps: appRepo, sessions, nudge });
+  const exporting = new Export({ db, sessions, apps: appRepo, reader });
   const oauth = new OAuth({ db, apps: appRepo, codes, sessions });
   const housekeeping = new Periodic(60_000, async () => {
     await Promise.all(db.shards.map((shard) => codes.purge(shard)));
@@ -151,6 +153,16 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
       close: {
         params: { password: "string" },
         handler: (ctx) => accounts.close(requireViewer(ctx), ctx.params.password),
+      },
+      exportAccount: {
+        readOnly: true,
+        params: {},
+        handler: (ctx) => exporting.account(requireViewer(ctx)),
+      },
+      exportPage: {
+        readOnly: true,
+        params: { section: { type: "enum", values: [...EXPORT_SECTIONS] }, after: optionalId },
+        handler: (ctx) => exporting.page(requireViewer(ctx), ctx.params),
       },
       get: {
         readOnly: true,

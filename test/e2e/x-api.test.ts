@@ -76,6 +76,8 @@ describe("sessions", () => {
     await bad(client, "POST", "/auth/logout", 401);
     const last = await good(undefined, "POST", "/auth/login", dan);
     const leaving = new Client(url, { ...dan, id: session.data.id, token: last.access_token });
+    expect(await good(leaving, "GET", "/auth/export")).toMatchObject({ account: { username: "dan" } });
+    await bad(undefined, "GET", "/auth/export", 401);
     await bad(leaving, "DELETE", "/auth/account", 403, { password: "wrong horse" });
     await good(leaving, "DELETE", "/auth/account", { password: dan.password });
   });

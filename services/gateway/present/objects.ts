@@ -243,3 +243,41 @@ export const OAUTH_TOKEN = named(
 
 /** RFC 6749, section 5.2. */
 export const OAUTH_ERROR = named("OAuthError", object({ error: string() }, { error_description: string() }));
+
+const SINCE = { since: TIME };
+const USERS_SINCE = list(object({ user_id: ID, ...SINCE }));
+const TWEETS_SINCE = list(object({ tweet_id: ID, ...SINCE }));
+
+/** All that is stored about somebody. Its tweets are as they are stored. */
+export const EXPORT = named(
+  "Export",
+  object(
+    {
+      exported_at: TIME,
+      account: USER,
+      sessions: list(LISTED_SESSION),
+      apps: list(APP),
+      tweets: list(
+        object(
+          { id: ID, author_id: ID, text: string(), created_at: TIME, conversation_id: ID },
+          {},
+          {
+            additionalProperties: true,
+          },
+        ),
+      ),
+      following: USERS_SINCE,
+      followers: USERS_SINCE,
+      blocking: USERS_SINCE,
+      muting: USERS_SINCE,
+      likes: TWEETS_SINCE,
+      bookmarks: TWEETS_SINCE,
+      mentions: TWEETS_SINCE,
+    },
+    {
+      counters: object({}, {}, { additionalProperties: integer().json }),
+      delivery: object({}, {}, { additionalProperties: true }),
+      idempotency_keys: list(object({ key: string(), tweet_id: ID, created_at: string() })),
+    },
+  ),
+);
