@@ -86,7 +86,7 @@ export class Accounts {
   /** Exchanges a refresh token for a new pair of tokens. 401 where it is not good, or an app's. */
   async refresh(token: string): Promise<Session> {
     const session = await this.#sessions.behindRefresh(token);
-    const renewed = session && !session.client_id ? await this.#sessions.refresh(token) : undefined;
+    const renewed = session && !session.client_id ? await this.#sessions.refresh(token, session) : undefined;
     if (!renewed) throw new RoostError("UNAUTHORIZED", "The refresh token is unknown, used or expired.");
     return { user: await this.#one(renewed.userId), ...renewed.issued };
   }

@@ -4,7 +4,7 @@ export interface RefreshStanding {
   current: boolean;
   /** It is the one before, and what it was exchanged for got lost on the way, a short while ago. */
   lost: boolean;
-  /** The session was refreshed after this request had begun. */
+  /** It was the latest when this request first looked: another one was faster. */
   overtaken: boolean;
 }
 

@@ -87,15 +87,18 @@ export class SessionRepo {
     return row;
   }
 
-  /** The living session that a refresh token belongs to, be it the latest one or not; without a lock. */
+  /** The living session that a refresh token belongs to, and whether it is the latest; without a lock. */
   async byFamily({
     bucket,
+    hash,
     family,
-  }: RefreshRef): Promise<(SessionRow & { granted: string[] | null }) | undefined> {
+  }: RefreshRef): Promise<(SessionRow & { granted: string[] | null; current: boolean }) | undefined> {
     const [row] = await this.#db.read(
       { bucket },
-      sql<SessionRow & { granted: string[] | null }>`
-        SELECT id, user_id, client_id, scopes, granted, access_hash, access_expires FROM sessions
+      sql<SessionRow & { granted: string[] | null; current: boolean }>`
+        SELECT id, user_id, client_id, scopes, granted, access_hash, access_expires,
+               refresh_hash = ${bytes(hash)} AS current
+        FROM sessions
         WHERE bucket = ${bucket} AND family_hash = ${bytes(family)} AND refresh_expires > now()`,
     );
     return row;
@@ -105,13 +108,11 @@ export class SessionRepo {
   async lockByFamily(
     tx: Tx,
     { bucket, hash, family }: RefreshRef,
-  ): Promise<(SessionRow & RefreshStanding) | undefined> {
-    // now() is when this transaction began: it may have waited for the lock.
-    const [row] = await tx.query(sql<SessionRow & RefreshStanding>`
+  ): Promise<(SessionRow & Omit<RefreshStanding, "overtaken">) | undefined> {
+    const [row] = await tx.query(sql<SessionRow & Omit<RefreshStanding, "overtaken">>`
       SELECT id, user_id, client_id, scopes, access_hash, access_expires,
              refresh_hash = ${bytes(hash)} AS current,
-             coalesce(previous_hash = ${bytes(hash)} AND lost_until > now(), false) AS lost,
-             coalesce(refreshed_at > now(), false) AS overtaken
+             coalesce(previous_hash = ${bytes(hash)} AND lost_until > now(), false) AS lost
       FROM sessions
       WHERE bucket = ${bucket} AND family_hash = ${bytes(family)} AND refresh_expires > now() FOR UPDATE`);
     return row;

@@ -102,10 +102,12 @@ export class Sessions {
 
   /**
    * Exchanges a refresh token for a new pair, the access token with these scopes; the old pair is dead from then on.
-   * Undefined where the token is not (or no longer) good; the session may have ended by that (see judgeRefresh).
+   * `seen`: what behindRefresh said of it. Undefined where the token is not (or no longer) good; the session may have
+   * ended by that (see judgeRefresh).
    */
   async refresh(
     token: string,
+    seen: { current: boolean },
     scopes?: readonly string[],
   ): Promise<{ userId: Id; issued: IssuedTokens } | undefined> {
     const ref = parseRefreshToken(token);
@@ -113,7 +115,7 @@ export class Sessions {
     const { issued, pair } = issue(ref.bucket, makeRefreshToken(ref.bucket, token));
     return this.revoking(ref.bucket, async (tx, hide) => {
       const session = await this.#repo.lockByFamily(tx, ref);
-      const verdict = session ? judgeRefresh(session) : "refuse";
+      const verdict = session ? judgeRefresh({ ...session, overtaken: seen.current }) : "refuse";
       if (!session?.user_id || verdict === "refuse") return undefined;
       await hide([session.access_hash]);
       if (verdict === "end") {
