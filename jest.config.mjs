@@ -1,9 +1,12 @@
 const swc = ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2023" } }];
 const base = {
-  // json-schema-faker is an ES module and nothing else.
-  transform: { "^.+\\.ts$": swc, "json-schema-faker/dist/index\\.js$": swc },
-  transformIgnorePatterns: ["/node_modules/(?!json-schema-faker/)"],
-  moduleNameMapper: { "^json-schema-faker$": "<rootDir>/node_modules/json-schema-faker/dist/index.js" },
+  // These are ES modules and nothing else, and jest requires.
+  transform: { "^.+\\.ts$": swc, "/node_modules/(json-schema-faker|eld)/.+\\.js$": swc },
+  transformIgnorePatterns: ["/node_modules/(?!(json-schema-faker|eld)/)"],
+  moduleNameMapper: {
+    "^json-schema-faker$": "<rootDir>/node_modules/json-schema-faker/dist/index.js",
+    "^eld/small$": "<rootDir>/node_modules/eld/src/entries/static.small.js",
+  },
   testEnvironment: "node",
 };
 const onServers = {

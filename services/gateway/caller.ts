@@ -48,5 +48,8 @@ function insufficientScope(missing: Scope[]): GatewayError {
 }
 
 function firstPartyOnly(): GatewayError {
-  return new GatewayError("FORBIDDEN", "No app may do this for you: sign in yourself.");
+  return new GatewayError(
+    "FORBIDDEN",
+    "No app may do this for a user: sign in yourself or, where it may be read in public, with the app's own token.",
+  );
 }

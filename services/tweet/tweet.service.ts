@@ -18,7 +18,6 @@ import {
   tweetList,
 } from "../contracts/validators.ts";
 import { Reconciler } from "../graph/reconciler.ts";
-import { Languages } from "./languages.ts";
 import { Search } from "./search/search.ts";
 import { feedSince } from "./stream/feed.ts";
 import { ownerOf } from "./stream/owner.ts";
@@ -49,8 +48,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
     },
     () => {}, // a lost nudge only costs the time until the next poll
   );
-  const languages = new Languages();
-  const tweets = new Tweets({ db, redis }, { reconciler, languages, nudge: (shard) => nudges.add(shard) });
+  const tweets = new Tweets({ db, redis }, { reconciler, nudge: (shard) => nudges.add(shard) });
   const lists = new TweetLists({ db, redis });
   const search = new Search({ db, redis });
   const rules = new StreamRules(db, ({ key }) => {
@@ -150,7 +148,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
     started: () => housekeeping.start(),
     async stopped() {
       await housekeeping.stop();
-      await Promise.all([nudges.close(), reconciler.close(), languages.close()]);
+      await Promise.all([nudges.close(), reconciler.close()]);
     },
   };
 }

@@ -10,7 +10,7 @@ import type { Reconciler } from "../graph/reconciler.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { extractEntities, requireTweetText, withMentionIds } from "./entities.ts";
 import { Expander } from "./expansions.ts";
-import type { Languages } from "./languages.ts";
+import { languageOf } from "./language.ts";
 import { originalId, requireOriginal, unknownTweet } from "./originals.ts";
 import { retweetText } from "./references.ts";
 import { asksForFollow, mayReply } from "./reply-settings.ts";
@@ -30,7 +30,6 @@ const RETWEET_TRIES = 5;
 /** What else a change of a tweet needs. `nudge` tells the drains that a shard's outbox has a tweet job. */
 export interface TweetEffects {
   reconciler: Reconciler;
-  languages: Languages;
   nudge: (shard: string) => void;
 }
 
@@ -41,19 +40,14 @@ export class Tweets {
   readonly #users: UserReader;
   readonly #expander: Expander;
   readonly #reconciler: Reconciler;
-  readonly #languages: Languages;
   readonly #nudge: (shard: string) => void;
 
-  constructor(
-    { db, redis }: Pick<Resources, "db" | "redis">,
-    { reconciler, languages, nudge }: TweetEffects,
-  ) {
+  constructor({ db, redis }: Pick<Resources, "db" | "redis">, { reconciler, nudge }: TweetEffects) {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
     this.#expander = new Expander(db, this.#cache, this.#users);
     this.#reconciler = reconciler;
-    this.#languages = languages;
     this.#nudge = nudge;
   }
 
@@ -62,11 +56,10 @@ export class Tweets {
     const { userId: author_id } = requireViewer(ctx);
     const { text, idempotency_key, in_reply_to_tweet_id, quote_tweet_id, reply_settings } = ctx.params;
     requireTweetText(text);
-    const [parent, quoted, entities, lang] = await Promise.all([
+    const [parent, quoted, entities] = await Promise.all([
       this.#refer(author_id, "in_reply_to_tweet_id", in_reply_to_tweet_id),
       this.#refer(author_id, "quote_tweet_id", quote_tweet_id),
       this.#entities(ctx, text),
-      this.#languages.of(text),
     ]);
     if (parent) await this.#requireReplies(author_id, parent);
     const references = [...refersTo("replied_to", parent), ...refersTo("quoted", quoted)];
@@ -77,7 +70,7 @@ export class Tweets {
       entities,
       references,
       conversation_id,
-      lang,
+      lang: languageOf(text),
       reply_settings,
       idempotency_key,
     });
