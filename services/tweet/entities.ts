@@ -1,6 +1,7 @@
 import twitterText from "twitter-text";
 import type { Id, TweetEntities } from "../contracts/actions.ts";
 import { invalidField } from "../contracts/errors.ts";
+import { idUnder } from "../user/handles.ts";
 
 /** Weighted length of a tweet's text at most; a URL counts as 23, CJK and emoji as 2. */
 export const MAX_WEIGHTED_LENGTH = 280;
@@ -53,7 +54,7 @@ function urlForms(url: string) {
 export function withMentionIds(entities: TweetEntities, known: Record<string, Id>): TweetEntities {
   if (!entities.mentions) return entities;
   const mentions = entities.mentions.map((mention) => {
-    const id = known[mention.username.toLowerCase()];
+    const id = idUnder(known, mention.username);
     return id ? { ...mention, id } : mention;
   });
   return { ...entities, mentions };

@@ -17,6 +17,7 @@ import { unknownTweet } from "../tweet/originals.ts";
 import { tweetNow } from "../tweet/tweet.repo.ts";
 import type { CodeRepo } from "./code.repo.ts";
 import type { Erasure } from "./erasure.ts";
+import { idUnder } from "./handles.ts";
 import { hashPassword, verifyPassword } from "./passwords.ts";
 import type { Sessions } from "./sessions.ts";
 import { UserRepo } from "./user.repo.ts";
@@ -146,7 +147,7 @@ export class Accounts {
   async byUsernames(usernames: readonly string[], extras?: UserExtras): Promise<PublicUser[]> {
     const ids = await this.resolve(usernames);
     return this.byIds(
-      usernames.flatMap((username) => ids[username.toLowerCase()] ?? []),
+      usernames.flatMap((username) => idUnder(ids, username) ?? []),
       extras,
     );
   }

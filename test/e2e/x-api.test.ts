@@ -226,6 +226,28 @@ describe("users", () => {
     await bad(undefined, "GET", "/2/users/me", 401);
   });
 
+  it("may be called what every object has", async () => {
+    for (const name of ["__proto__", "constructor", "toString"]) {
+      await bad(ann, "GET", `/2/users/by/username/${name}`, 404);
+      const nobody = await tweetBy(ann, { text: `@${name}` });
+      const { errors } = await good(ann, "GET", `/2/tweets/${nobody}?expansions=entities.mentions.username`);
+      expect(errors).toEqual([expect.objectContaining({ value: name })]);
+      expect(await good(ann, "GET", `/2/tweets/search/recent?query=from:${name}`)).toMatchObject({
+        meta: { result_count: 0 },
+      });
+
+      const named = await Client.signUp(url, name);
+      expect((await good(ann, "GET", `/2/users/by?usernames=${name},bob`)).data).toHaveLength(2);
+      const theirs = await tweetBy(named, { text: `I, @${name}` });
+      expect(
+        await good(ann, "GET", `/2/tweets/${theirs}?expansions=entities.mentions.username`),
+      ).toMatchObject({ includes: { users: [{ id: named.id }] } });
+      expect(await good(ann, "GET", `/2/tweets/search/recent?query=from:${name}`)).toMatchObject({
+        data: [{ id: theirs }],
+      });
+    }
+  });
+
   it("name a pinned tweet that was deleted among the errors", async () => {
     const pinned = await tweetBy(cyd, { text: "soon gone" });
     await good(cyd, "PUT", "/2/users/me", { pinned_tweet_id: pinned });

@@ -1,5 +1,6 @@
 import type { PublicTweet } from "../../contracts/actions.ts";
 import { referenceOf } from "../../tweet/references.ts";
+import { presentEntities } from "./entities.ts";
 import { TWEET_FIELDS } from "./names.ts";
 import type { TweetJson } from "./objects.ts";
 import { type Showing, selection, shownBy } from "./selection.ts";
@@ -16,7 +17,7 @@ const SHOW: Showing<PublicTweet, Omit<TweetJson, "id" | "text" | "edit_history_t
     edits_remaining: 0,
     editable_until: tweet.created_at,
   }),
-  entities: (tweet) => tweet.entities,
+  entities: ({ entities }) => entities && presentEntities(entities),
   in_reply_to_user_id: (tweet) => referenceOf(tweet, "replied_to")?.author_id,
   lang: (tweet) => tweet.lang,
   // Nothing marks URLs as sensitive.

@@ -1,5 +1,6 @@
 import type { Id, PublicUser, UserExtras } from "../../contracts/actions.ts";
 import { extractEntities } from "../../tweet/entities.ts";
+import { presentEntities } from "./entities.ts";
 import { USER_EXPANSION_NAMES, USER_FIELDS } from "./names.ts";
 import type { UserJson } from "./objects.ts";
 import { type Showing, selection, shownBy } from "./selection.ts";
@@ -91,8 +92,8 @@ export function tweetsNamedBy(
 
 /** What a profile's texts name; the URL of the profile is one that spans it all. */
 function entitiesOf({ description, url }: PublicUser): UserJson["entities"] {
-  const inDescription = description === undefined ? {} : extractEntities(description);
-  const inUrl = url === undefined ? {} : extractEntities(url);
+  const inDescription = description === undefined ? {} : presentEntities(extractEntities(description));
+  const inUrl = url === undefined ? {} : presentEntities(extractEntities(url));
   const entities = {
     ...(Object.keys(inDescription).length > 0 ? { description: inDescription } : {}),
     ...(inUrl.urls ? { url: { urls: inUrl.urls } } : {}),

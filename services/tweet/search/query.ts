@@ -3,6 +3,7 @@ import peggy, { type parser } from "peggy";
 import { limits } from "../../../config/limits.ts";
 import { isId } from "../../../mixins/shard-db/ids.ts";
 import type { Id } from "../../contracts/actions.ts";
+import { idUnder } from "../../user/handles.ts";
 import { term } from "./document.ts";
 import { tokens } from "./tokens.ts";
 
@@ -60,7 +61,7 @@ const NOBODY = "0";
 /** Puts the ids of users into their places; `ids` maps lower-case usernames to those that exist. Pure. */
 export function withUserIds(query: Query, ids: Record<string, Id>): Query {
   if (query.type === "user")
-    return { type: "term", term: query.termOf(ids[query.username] ?? NOBODY), narrow: true };
+    return { type: "term", term: query.termOf(idUnder(ids, query.username) ?? NOBODY), narrow: true };
   if (query.type === "not") return { type: "not", part: withUserIds(query.part, ids) };
   if (!("parts" in query)) return query;
   return { type: query.type, parts: query.parts.map((part) => withUserIds(part, ids)) };

@@ -8,7 +8,8 @@ export type Resolve = (usernames: string[]) => Promise<Record<string, Id>>;
 /** Puts the ids of their users into queries, asking for all of them together. */
 export async function resolveUsers(queries: readonly Query[], resolve: Resolve): Promise<Query[]> {
   const usernames = [...new Set(queries.flatMap(usernamesIn))];
-  const ids: Record<string, Id> = {};
+  // Without a prototype, which a user called __proto__ would change.
+  const ids: Record<string, Id> = Object.create(null);
   for (let first = 0; first < usernames.length; first += limits.lookup)
     Object.assign(ids, await resolve(usernames.slice(first, first + limits.lookup)));
   return queries.map((query) => withUserIds(query, ids));
