@@ -51,6 +51,11 @@ describe("requests made from our reference", () => {
       body,
       signal: AbortSignal.timeout(HANGS_MS),
     });
+    if (answer.statusCode === 200 && asked.operation.endsWith("/stream")) {
+      // It goes on until one side ends it.
+      answer.body.on("error", () => {}).destroy();
+      return 200;
+    }
     const text = await answer.body.text();
     const type = answer.headers["content-type"]?.toString();
     const answered = {

@@ -2,7 +2,8 @@ import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { type Answer, Client, send } from "../support/client.ts";
 import { Browser, type Page, pkce } from "../support/oauth.ts";
 import { Roost } from "../support/roost.ts";
-import { Contract, ourDocument } from "../support/x-api.ts";
+import { StreamReader } from "../support/streams.ts";
+import { Contract, expectDocumented, ourDocument } from "../support/x-api.ts";
 
 const UNKNOWN = "1000000000000000001";
 const contract = new Contract(ourDocument);
@@ -15,10 +16,14 @@ let ann: Client;
 let bob: Client;
 let cyd: Client;
 
+function noteSeen(method: string, path: string, status: number): void {
+  const operation = `${method} ${contract.template(path)}`;
+  seen.set(operation, (seen.get(operation) ?? new Set()).add(status));
+}
+
 async function ask(who: Client | undefined, method: string, path: string, body?: unknown): Promise<Answer> {
   const answer = await (who ? who.request(method, path, body) : send(url, method, path, { body }));
-  const operation = `${method} ${contract.template(path)}`;
-  seen.set(operation, (seen.get(operation) ?? new Set()).add(answer.status));
+  noteSeen(method, path, answer.status);
   return answer;
 }
 
@@ -499,6 +504,37 @@ it("search finds and counts", async () => {
   expect(counts.meta).toEqual({ total_tweet_count: 1 });
   for (const path of ["/2/tweets/search/recent", "/2/tweets/counts/recent"])
     expect(await bad(bob, "GET", `${path}?query=((`, 400)).toEqual(["query"]);
+});
+
+describe("streams", () => {
+  /** Every delivery is held against the documents. */
+  async function streams(who: Client, path: string, whatItBrings: () => Promise<string>): Promise<void> {
+    const stream = await StreamReader.open(url + path, who.token);
+    await stream.has(await whatItBrings());
+    stream.close();
+    const type = stream.headers["content-type"];
+    for (const { body } of stream.delivered) expectDocumented("GET", path, { status: 200, type, body });
+    noteSeen("GET", path, 200);
+  }
+
+  it("have rules, and bring what matches them", async () => {
+    const path = "/2/tweets/search/stream/rules";
+    const added = await good(ann, "POST", path, {
+      add: [{ value: "cormorants has:mentions", tag: "birds" }],
+    });
+    expect((await good(ann, "GET", path)).data).toMatchObject([{ id: added.data[0].id, tag: "birds" }]);
+    await streams(ann, `/2/tweets/search/stream?${TWEETS}`, () => tweetBy(bob, { text: "@ann cormorants!" }));
+    await good(ann, "POST", path, { delete: { ids: [added.data[0].id] } });
+    await bad(ann, "POST", path, 400, {});
+    await bad(ann, "GET", `${path}?ids=x`, 400);
+    await bad(ann, "GET", "/2/tweets/search/stream?backfill_minutes=-1", 400);
+  });
+
+  it("bring a home timeline", async () => {
+    const path = `/2/users/${bob.id}/timelines/reverse_chronological/stream`;
+    await streams(bob, `${path}?${TWEETS}`, () => tweetBy(bob, { text: "to myself" }));
+    await bad(ann, "GET", path, 403);
+  });
 });
 
 it("has asked every endpoint for what succeeds and for what fails", () => {
