@@ -28,7 +28,7 @@ describe("an access token", () => {
   });
 
   it("of an app never opens what no scope stands for", () => {
-    expect(() => callerOf(throughApp, undefined)).toThrow("No app may do this for you");
+    expect(() => callerOf(throughApp, undefined)).toThrow("No app may do this for a user");
   });
 
   it("of an app by itself is no user, and that of a user no app", () => {
