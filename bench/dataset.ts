@@ -86,6 +86,24 @@ export class Dataset {
     await this.#insertTweets(authors, each, text, true);
   }
 
+  /**
+   * Tweets of the last 6 days, 12 words each, drawn after Zipf's law from a vocabulary w1, w2, …; without any fan-out.
+   * Postgres knows their statistics then.
+   */
+  async corpus(
+    authors: Account[],
+    { tweets, vocabulary }: { tweets: number; vocabulary: number },
+  ): Promise<void> {
+    await this.#pool.query(
+      `INSERT INTO tweets (id, author_id, text)
+       SELECT (next_id(bucket_of(author)) - ((n::bigint * 518400000 / $2) << 22)), author,
+              (SELECT string_agg('w' || floor(exp(random() * ln($3::float8)))::int, ' ') FROM generate_series(1, 12) WHERE n > 0)
+       FROM (SELECT n, ($1::bigint[])[1 + n % cardinality($1::bigint[])] AS author FROM generate_series(1, $2::int) n) wanted`,
+      [authors.map(({ id }) => id), tweets, vocabulary],
+    );
+    await this.#pool.query("VACUUM ANALYZE tweets");
+  }
+
   /** Fan-out jobs that are not done. */
   async pendingTweetJobs(): Promise<number> {
     const { rows } = await this.#pool.query<{ n: string }>(

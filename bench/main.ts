@@ -4,6 +4,7 @@ import { fanout } from "./fanout.ts";
 import { homeRead } from "./home-read.ts";
 import { HIGGS, policy, policyGraph } from "./policy/index.ts";
 import type { BenchResult } from "./result.ts";
+import { search } from "./search.ts";
 import { inSetting, type Setting } from "./setting.ts";
 import { tweetCreate } from "./tweet-create.ts";
 
@@ -21,6 +22,7 @@ const BENCHES: Record<string, Bench> = {
   "tweet-create": onOneProcess(tweetCreate),
   fanout: onOneProcess(fanout),
   fairness: onOneProcess(fairness, FAIRNESS_ENV),
+  search: onOneProcess(search),
   policy: async ({ graph, ...context }) => policy({ ...context, graph: await policyGraph(graph) }),
 };
 

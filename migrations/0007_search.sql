@@ -76,12 +76,34 @@ ALTER TABLE tweets ALTER COLUMN search SET STATISTICS 500;
 -- What was written last waits in a list that every search reads; a short list is also merged in little time.
 CREATE INDEX tweets_search ON tweets USING gin (search) WITH (gin_pending_list_limit = 256);
 
--- The newest tweets that match. A plan for any query would fit none: a rare word is looked up, a common one is found soon
--- by walking back.
-CREATE FUNCTION tweets_matching(query tsquery, after bigint, before bigint, how_many int)
-RETURNS SETOF tweets LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+-- The newest tweets that match, by the index alone.
+CREATE FUNCTION tweets_looked_up(query tsquery, after bigint, before bigint, how_many int)
+RETURNS SETOF tweets LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET enable_indexscan = off AS $$
 BEGIN
   RETURN QUERY SELECT * FROM tweets t WHERE t.search @@ query AND t.id > after AND t.id < before ORDER BY t.id DESC LIMIT how_many;
+END $$;
+
+-- The newest tweets that match. A plan for any query would fit none: a rare word is looked up, a common one is found soon
+-- by walking back. How often words stand side by side no statistics say: for phrases the newest tweets are walked through,
+-- and the index is asked for the rest.
+CREATE FUNCTION tweets_matching(query tsquery, after bigint, before bigint, how_many int)
+RETURNS SETOF tweets LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+  walked CONSTANT int := 5000;
+  found  int;
+  last   bigint;
+BEGIN
+  IF strpos(query::text, '<->') = 0 THEN
+    RETURN QUERY SELECT * FROM tweets t WHERE t.search @@ query AND t.id > after AND t.id < before ORDER BY t.id DESC LIMIT how_many;
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT * FROM (SELECT * FROM tweets t WHERE t.id > after AND t.id < before ORDER BY t.id DESC LIMIT walked) newest
+    WHERE newest.search @@ query ORDER BY newest.id DESC LIMIT how_many;
+  GET DIAGNOSTICS found = ROW_COUNT;
+  IF found = how_many THEN RETURN; END IF;
+  SELECT t.id INTO last FROM tweets t WHERE t.id > after AND t.id < before ORDER BY t.id DESC OFFSET walked - 1 LIMIT 1;
+  IF last IS NULL THEN RETURN; END IF;
+  RETURN QUERY SELECT * FROM tweets_looked_up(query, after, last, how_many - found);
 END $$;
 
 -- Rules of the filtered stream, in the bucket of whose they are: an app (its client id), or a user ("user:" and the id).

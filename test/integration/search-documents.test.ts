@@ -187,4 +187,33 @@ describe("what search finds tweets by", () => {
       { numRuns: 40 },
     );
   });
+
+  it("is found the same way however far back it lies: phrases, words, and what is not there", async () => {
+    await db.write({ bucket: 0 }, sql`DELETE FROM tweets`);
+    const made = await db.write(
+      { bucket: 0 },
+      sql<{ id: string; text: string }>`
+        INSERT INTO tweets (id, author_id, text)
+        SELECT 1000 + n, 1, concat_ws(' ', 'w' || n % 7, 'w' || n % 11, CASE WHEN n % 1000 = 3 THEN 'rare find' END)
+        FROM generate_series(1, 12000) n RETURNING id, text`,
+    );
+    const holding = (part: string) =>
+      made.filter(({ text }) => ` ${text} `.includes(` ${part} `)).map(({ id }) => id);
+    for (const part of ["rare find", "w3 w4", "w6 rare find", "w2", "rare", "find rare", "w1 nothing"]) {
+      const expected = holding(part).sort((a, b) => Number(b) - Number(a));
+      for (const [limit, before] of [
+        [10, "20000"],
+        [20_000, "20000"],
+        [5, "6000"],
+      ] as const) {
+        const rows = await db.read(
+          { bucket: 0 },
+          sql<{ id: string }>`
+            SELECT id FROM tweets_matching(${tsqueryOf(parseQuery(`"${part}"`))}::tsquery, 1001, ${before}, ${limit})`,
+        );
+        const within = expected.filter((id) => Number(id) > 1001 && Number(id) < Number(before));
+        expect([part, rows.map(({ id }) => id)]).toEqual([part, within.slice(0, limit)]);
+      }
+    }
+  });
 });

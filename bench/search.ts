@@ -1,0 +1,80 @@
+import { startBareServer } from "./bare-server.ts";
+import type { HttpJob, JobResult } from "./client/index.ts";
+import { type BenchResult, latenciesOf, resultOf } from "./result.ts";
+import { fetchText, getRequest, type Setting } from "./setting.ts";
+
+const TWEETS = 300_000;
+const VOCABULARY = 50_000;
+const AUTHORS = 500;
+const PAGE = 20;
+const CONNECTIONS = 20;
+const ROUNDS = 5;
+const SECONDS = 2;
+const WARM_SECONDS = 4;
+
+/** Words are w1, w2, … from the commonest to the rarest: half of all tweets have w1, one in some thousand w1000. */
+const QUERIES = [
+  "w1",
+  "w30",
+  "w1000",
+  "w40000",
+  "w1 w1000",
+  "w2 -w1",
+  '"w1 w2"',
+  '"w20 w30"',
+  "w5000 OR w6000",
+  "from:author7 w3",
+  "nowhere",
+];
+
+/**
+ * Pages of 20 search results a second that one process serves over HTTP, of common and rare words, phrases, authors and
+ * alternatives in turn, from 300,000 tweets of the last 7 days on one shard. Floor: a bare node:http server that answers
+ * with one such page, byte by byte the same.
+ */
+export async function search({ port, dataset, client, say }: Setting): Promise<BenchResult> {
+  const users = await dataset.users("author", AUTHORS);
+  say(`writing ${TWEETS} tweets`);
+  await dataset.corpus(users, { tweets: TWEETS, vocabulary: VOCABULARY });
+  const [reader] = users;
+  if (!reader) throw new Error("no reader");
+  const paths = QUERIES.map(
+    (query) => `/2/tweets/search/recent?max_results=${PAGE}&query=${encodeURIComponent(query)}`,
+  );
+  say("warming up");
+  let page = "";
+  const found: Record<string, number> = {};
+  for (const [i, path] of paths.entries()) {
+    const text = await fetchText(port, path, reader);
+    if (i === 0) page = text;
+    found[QUERIES[i] ?? ""] = JSON.parse(text).meta.result_count;
+  }
+  const bare = await startBareServer(page);
+  try {
+    const requests = users.flatMap((user) => paths.map((path) => getRequest(path, user)));
+    const job = (to: number, seconds: number): HttpJob => ({
+      kind: "http",
+      port: to,
+      connections: CONNECTIONS,
+      seconds,
+      requests,
+    });
+    for (const to of [bare.port, port]) await client.run(job(to, WARM_SECONDS));
+    const rounds: { value: JobResult; floor: JobResult }[] = [];
+    for (let round = 1; round <= ROUNDS; round++) {
+      say(`round ${round} of ${ROUNDS}`);
+      const floor = await client.run(job(bare.port, SECONDS));
+      rounds.push({ floor, value: await client.run(job(port, SECONDS)) });
+    }
+    return resultOf("search", "searches/s", rounds, {
+      ...latenciesOf(rounds.map(({ value }) => value)),
+      connections: CONNECTIONS,
+      tweets: TWEETS,
+      tweetsPerPage: PAGE,
+      pageBytes: Buffer.byteLength(page),
+      found,
+    });
+  } finally {
+    bare.stop();
+  }
+}
