@@ -29,6 +29,8 @@ export interface Env {
   rateLimitFactor: number;
   /** Proxies in front of the gateway whose X-Forwarded-For entries are believed. */
   trustedProxies: number;
+  /** Origins whose pages may call the API from a browser; "*": all. */
+  corsOrigins: string[];
   fanoutPolicy: FanoutPolicy;
   /** A stored list is built anew after this time (ms). The same for all processes. */
   homeListMaxAgeMs: number;
@@ -91,6 +93,17 @@ function fanoutPolicy(env: NodeJS.ProcessEnv): FanoutPolicy {
   throw new EnvError(`FANOUT_POLICY: expected cost, push, pull or a number of followers, got "${raw}"`);
 }
 
+function corsOrigins(env: NodeJS.ProcessEnv): string[] {
+  const origins = (env.CORS_ORIGINS ?? "").split(",").map((origin) => origin.trim());
+  return origins
+    .filter((origin) => origin !== "")
+    .map((origin) => {
+      if (origin === "*" || (/^https?:[^*]+$/.test(origin) && URL.parse(origin)?.origin === origin))
+        return origin;
+      throw new EnvError(`CORS_ORIGINS: expected origins like https://app.example, or *, got "${origin}"`);
+    });
+}
+
 function topology(env: NodeJS.ProcessEnv): Topology {
   if (!env.TOPOLOGY_FILE) throw new EnvError("TOPOLOGY_FILE: expected the path of the topology file");
   try {
@@ -120,6 +133,7 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     nodeId: env.NODE_ID || undefined,
     rateLimitFactor: factor,
     trustedProxies: integer(env, "TRUSTED_PROXIES", 0, 0, 16),
+    corsOrigins: corsOrigins(env),
     fanoutPolicy: fanoutPolicy(env),
     homeListMaxAgeMs: 1_000 * integer(env, "HOME_LIST_MAX_AGE_S", 86_400, 1, 30 * 86_400),
     fanoutPage: integer(env, "FANOUT_PAGE", 1_000, 1, 10_000),

@@ -4,6 +4,7 @@ import ApiGateway, { type ApiSettingsSchema } from "moleculer-web";
 import { resourcesOf } from "../../mixins/resources.ts";
 import type { Ctx } from "../contracts/context.ts";
 import { Admission } from "./auth.ts";
+import { Cors } from "./cors.ts";
 import { docsEndpoints } from "./docs.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Health, healthEndpoints } from "./health.ts";
@@ -66,6 +67,7 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
   ];
   const router = new Router(routes.map((endpoint) => new Alias(endpoint, route)));
   const server = new HttpServer();
+  const cors = new Cors(env.corsOrigins);
   const settings: ApiSettingsSchema = {
     // The server is HttpServer's.
     server: false,
@@ -128,8 +130,9 @@ export default function gatewayService(broker: ServiceBroker): ServiceSchema {
 
     created() {
       server.serve((request, response) => {
-        disarm(request);
         metrics.watch(response, request.method ?? "", () => routeOf(request));
+        if (cors.answer(request, response)) return;
+        disarm(request);
         void this.httpHandler(request, response);
       });
     },

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { SECURITY } from "./reply.ts";
 
 /** Bounds on slow clients, in ms. Idle connections outlive those of usual proxies, so that the proxy closes first. */
 const TIMEOUTS = { headers: 10_000, request: 20_000, keepAlive: 65_000 } as const;
@@ -71,8 +72,12 @@ function refuse(error: Error & { code?: string }, socket: Socket): void {
         ? [408, "Request Timeout"]
         : [400, "Bad Request"];
   const body = JSON.stringify({ type: "about:blank", title, status, detail: title });
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  const headers = {
+    ...SECURITY,
+    connection: "close",
+    "content-type": "application/problem+json",
+    "content-length": Buffer.byteLength(body),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -1,10 +1,13 @@
 import type { ServerResponse } from "node:http";
 
-const SECURITY = {
+/** On every answer (after OWASP's REST Security Cheat Sheet; what is about TLS is the proxy's). */
+export const SECURITY = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
 } as const;
 
 /** Ends a response; `headers` come on top of those that every reply has. */

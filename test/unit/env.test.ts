@@ -28,6 +28,12 @@ describe("the environment", () => {
     expect(readEnv({ TOPOLOGY_FILE: file, FANOUT_POLICY: String(policy) }).fanoutPolicy).toBe(policy);
   });
 
+  it("takes origins as browsers send them", () => {
+    const origins = "https://app.example, http://localhost:5173";
+    expect(readEnv({ TOPOLOGY_FILE: file, CORS_ORIGINS: origins }).corsOrigins).toEqual(origins.split(", "));
+    expect(readEnv({ TOPOLOGY_FILE: file }).corsOrigins).toEqual([]);
+  });
+
   it("names services by a list, which may be empty", () => {
     expect(readEnv({ TOPOLOGY_FILE: file, SERVICES: "tweet, user" }).services).toEqual(["tweet", "user"]);
     expect(readEnv({ TOPOLOGY_FILE: file, SERVICES: "" }).services).toEqual([]);
@@ -43,6 +49,9 @@ describe("the environment", () => {
     ["REDIS_URL", "localhost"],
     ["RATE_LIMIT_FACTOR", "-1"],
     ["TRUSTED_PROXIES", "1.5"],
+    ["CORS_ORIGINS", "app.example"],
+    ["CORS_ORIGINS", "https://app.example/"],
+    ["CORS_ORIGINS", "https://*.example"],
     ["FANOUT_POLICY", "sometimes"],
     ["FANOUT_POLICY", "-1"],
     ["HOME_LIST_MAX_AGE_S", "0"],
