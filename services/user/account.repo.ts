@@ -35,6 +35,7 @@ export async function deleteRemains(db: ShardDb, id: Id): Promise<{ pulled: bool
     await tx.query(sql`DELETE FROM idempotency_keys WHERE user_id = ${id}`);
     await tx.query(sql`DELETE FROM fanout_rates WHERE author_id = ${id}`);
     await tx.query(sql`DELETE FROM authorization_codes WHERE user_id = ${id}`);
+    await tx.query(sql`DELETE FROM stream_rules WHERE owner = ${`user:${id}`}`);
     // A counter that is not zero, or not folded, has edges or tweets that are still to be erased.
     await tx.query(sql`
       DELETE FROM counters WHERE subject = ${id} AND value = 0

@@ -87,12 +87,14 @@ export class AppRepo {
     return job;
   }
 
-  /** Deletes all apps of an owner, or one of them, and queues the jobs that end their sessions, which it returns. */
+  /** Deletes all apps of an owner, or one of them, with the rules of their streams, and queues the jobs that end their sessions, which it returns. */
   async deleteOf(tx: Tx, owner: Id, clientId?: string): Promise<Id[]> {
     const rows = await tx.query(sql<{ job: Id }>`
       WITH gone AS (
         DELETE FROM apps WHERE owner_id = ${owner} AND client_id = coalesce(${clientId ?? null}, client_id)
-        RETURNING bucket, client_id)
+        RETURNING bucket, client_id
+      ), rules AS (
+        DELETE FROM stream_rules USING gone WHERE owner = gone.client_id)
       SELECT enqueue(bucket, 'app', jsonb_build_object('client_id', client_id)) AS job FROM gone`);
     return rows.map(({ job }) => job);
   }

@@ -52,19 +52,27 @@ export async function exportedItems(
   return rows.map((row) => ({ at: row.id, item: { [other]: row.other, since: idTime(row.id) } }));
 }
 
-/** What else Postgres keeps about a user: counters, how their tweets are delivered, keys of requests. */
+/** What else Postgres keeps about a user: counters, how their tweets are delivered, keys of requests, rules of streams. */
 export async function exportedFacts(db: ShardDb, user: Id): Promise<Record<string, unknown>> {
   const [row] = await db.read(
     { id: user },
-    sql<{ counters: unknown; delivery: unknown; idempotency_keys: unknown }>`
+    sql<Record<"counters" | "delivery" | "idempotency_keys" | "stream_rules", unknown>>`
       SELECT (SELECT jsonb_object_agg(name, counter_value(${user}, name)) FROM (
                 SELECT name FROM counters WHERE subject = ${user}
                 UNION SELECT name FROM counter_deltas WHERE subject = ${user}) known) AS counters,
              (SELECT to_jsonb(r) - 'author_id' FROM fanout_rates r WHERE author_id = ${user})
                || coalesce((SELECT jsonb_build_object('mode', state) FROM pull_authors WHERE author_id = ${user}), '{}') AS delivery,
              (SELECT jsonb_agg(jsonb_build_object('key', key, 'tweet_id', tweet_id::text, 'created_at', created_at))
-              FROM idempotency_keys WHERE user_id = ${user}) AS idempotency_keys`,
+              FROM idempotency_keys WHERE user_id = ${user}) AS idempotency_keys,
+             (SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('value', value, 'tag', tag, 'client_id', a.client_id)))
+              FROM stream_rules LEFT JOIN apps a ON a.client_id = owner AND a.owner_id = ${user}
+              WHERE owner = ${`user:${user}`} OR a.client_id IS NOT NULL) AS stream_rules`,
   );
-  const { counters, delivery, idempotency_keys } = row ?? {};
-  return { counters: counters ?? {}, delivery: delivery ?? {}, idempotency_keys: idempotency_keys ?? [] };
+  const { counters, delivery, idempotency_keys, stream_rules } = row ?? {};
+  return {
+    counters: counters ?? {},
+    delivery: delivery ?? {},
+    idempotency_keys: idempotency_keys ?? [],
+    stream_rules: stream_rules ?? [],
+  };
 }

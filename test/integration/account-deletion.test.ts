@@ -116,6 +116,7 @@ async function remains({ id }: Client): Promise<Record<string, number>> {
        UNION ALL SELECT 'credentials', count(*) FROM credentials WHERE user_id = $1
        UNION ALL SELECT 'sessions', count(*) FROM sessions WHERE user_id = $1
        UNION ALL SELECT 'codes', count(*) FROM authorization_codes WHERE user_id = $1
+       UNION ALL SELECT 'rules', count(*) FROM stream_rules WHERE owner = 'user:' || $1
        UNION ALL SELECT 'apps', count(*) FROM apps WHERE owner_id = $1
        UNION ALL SELECT 'profile', count(*) FROM users WHERE id = $1 AND (name <> '' OR profile <> '{}')
      ) held WHERE n > 0`,
@@ -168,6 +169,9 @@ describe("deleting an account", () => {
       type: "public",
     });
     const { client_id } = Object(body.data);
+    expect(
+      (await ann.request("POST", "/2/tweets/search/stream/rules", { add: [{ value: "cats" }] })).status,
+    ).toBe(200);
     const path = consentPath(client_id, pkce().challenge);
     const browser = new Browser(url);
     const filled = { username: bob.username, password, decision: "allow" };

@@ -38,6 +38,7 @@ describe("an export", () => {
       redirect_uris: ["https://a.example"],
       type: "public",
     });
+    await ann.request("POST", "/2/tweets/search/stream/rules", { add: [{ value: "cats", tag: "mine" }] });
     const { status, body, headers } = await ann.request("GET", "/auth/export");
     expect(status).toBe(200);
     expect(headers.get("content-disposition")).toContain("attachment");
@@ -54,6 +55,7 @@ describe("an export", () => {
       likes: [{ tweet_id: his, since }],
       bookmarks: [{ tweet_id: his, since }],
       mentions: [{ tweet_id: his, since }],
+      stream_rules: [{ value: "cats", tag: "mine" }],
       counters: { tweets: 1, following: 1, followers: 1 },
     });
     expect(JSON.stringify(body)).not.toMatch(/argon2|_hash|ra_[0-9a-f]{3}_/);

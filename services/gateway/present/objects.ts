@@ -278,6 +278,7 @@ export const EXPORT = named(
       counters: object({}, {}, { additionalProperties: integer().json }),
       delivery: object({}, {}, { additionalProperties: true }),
       idempotency_keys: list(object({ key: string(), tweet_id: ID, created_at: string() })),
+      stream_rules: list(object({ value: string() }, { tag: string(), client_id: string() })),
     },
   ),
 );

@@ -41,7 +41,7 @@ export function countsMatching(
       SELECT ((id >> 22) + ${ID_EPOCH_MS}::bigint) / ${widthMs}::bigint AS slot, (original ->> 'id')::bigint AS original, count(*)
       FROM (SELECT id, author_id, CASE WHEN referenced_tweets -> 0 ->> 'type' = 'retweeted' THEN referenced_tweets -> 0 END AS original
             FROM tweets WHERE search @@ ${query}::tsquery AND id > ${after} AND id < ${before}) found
-      WHERE author_id <> ALL(${without}::bigint[])
+      WHERE NOT is_closed(author_id) AND author_id <> ALL(${without}::bigint[])
         AND (original IS NULL OR (original ->> 'author_id')::bigint <> ALL(${without}::bigint[]))
       GROUP BY 1, 2`,
     { from: "replica" },
