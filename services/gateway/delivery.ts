@@ -4,8 +4,8 @@ import type { RawRequest } from "./endpoint.ts";
 
 /**
  * Exchanges a refresh token. Where it shows that new tokens did not reach the client, which hung up or is told to try
- * again, the old one may be used once more; `gives` tells whether an answer holds new tokens. What the operating system
- * has taken of an answer counts as received.
+ * again, the old one may be used once more; `gives` tells whether an answer holds new tokens. What is handed to the
+ * operating system counts as received.
  */
 export async function delivering<T>(
   { ctx, response }: RawRequest,
@@ -17,9 +17,7 @@ export async function delivering<T>(
   const lost = () => ctx.call("user.answerLost", { refresh_token: refreshToken }).catch(() => {});
   try {
     const answer = await exchange(ctx);
-    if (!gives(answer)) return answer;
-    if (response.destroyed) await lost();
-    else response.once("close", () => response.writableFinished || void lost());
+    if (gives(answer) && response.destroyed) await lost();
     return answer;
   } catch (error) {
     // Any other error may hide that the exchange was made.

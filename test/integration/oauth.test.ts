@@ -2,6 +2,10 @@ import { hash } from "node:crypto";
 import { limits } from "../../config/limits.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
+import { AppRepo } from "../../services/user/app.repo.ts";
+import { CodeRepo } from "../../services/user/code.repo.ts";
+import { OAuthModel } from "../../services/user/oauth-model.ts";
+import { Sessions } from "../../services/user/sessions.ts";
 import { Client, send } from "../support/client.ts";
 import { allow, Browser, consentPath, type Page, pkce, REDIRECT } from "../support/oauth.ts";
 import { eventually, Roost } from "../support/roost.ts";
@@ -166,6 +170,25 @@ describe("a public app", () => {
     expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1);
     for (const { body } of answers.filter(({ status }) => status === 200))
       expect((await get("/2/users/me", body.access_token)).status).toBe(401);
+  });
+
+  it("gets nothing for a code that comes again while it is being exchanged", async () => {
+    const app = await register("public");
+    const { code } = await codeFor(app);
+    const { db } = roost.resources;
+    const parts = {
+      db,
+      apps: new AppRepo(db),
+      codes: new CodeRepo(db),
+      sessions: new Sessions(roost.resources),
+    };
+    const model = new OAuthModel(parts);
+    const found = await model.getAuthorizationCode(code);
+    if (!found) throw new Error("no such code");
+    expect(await model.revokeAuthorizationCode(found)).toBe(true);
+    expect(await model.getAuthorizationCode(code)).toBeNull();
+    const token = { accessToken: "", scope: found.scope, client: found.client, user: found.user };
+    await expect(model.saveToken(token, found.client, found.user)).rejects.toThrow("code came twice");
   });
 
   it("has a minute for a code", async () => {

@@ -1,5 +1,13 @@
 import { decodeSession, encodeSession, REVOKED } from "../../services/user/session-entry.ts";
-import { makeToken, parseToken } from "../../services/user/tokens.ts";
+import {
+  appToken,
+  bucketOfClient,
+  makeClientId,
+  makeRefreshToken,
+  makeToken,
+  parseRefreshToken,
+  parseToken,
+} from "../../services/user/tokens.ts";
 
 describe("tokens", () => {
   it("carry their bucket and are looked up by a hash", () => {
@@ -27,6 +35,45 @@ describe("tokens", () => {
     ` ra_000_${"A".repeat(43)}`,
   ])("refuse %j", (token) => {
     expect(parseToken("access", token)).toBeUndefined();
+  });
+});
+
+describe("refresh tokens", () => {
+  it("of a session have something in common, of which nothing else is made", () => {
+    const first = makeRefreshToken(1023);
+    const [one, next] = [parseRefreshToken(first), parseRefreshToken(makeRefreshToken(1023, first))];
+    expect(one).toMatchObject({ bucket: 1023, family: expect.any(String) });
+    expect(next?.family).toBe(one?.family);
+    expect(next?.hash).not.toBe(one?.hash);
+    expect(parseRefreshToken(makeRefreshToken(1023))?.family).not.toBe(one?.family);
+    expect(first).not.toContain(one?.family);
+  });
+
+  it.each([
+    "",
+    "rr_000_",
+    `rr_000_${"A".repeat(43)}`,
+    `rr_400_${"A".repeat(65)}`,
+    `ra_000_${"A".repeat(65)}`,
+  ])("are not %j", (token) => expect(parseRefreshToken(token)).toBeUndefined());
+});
+
+describe("client ids", () => {
+  it("carry the bucket of their owner", () => expect(bucketOfClient(makeClientId(1023))).toBe(1023));
+
+  it.each(["", "rc_3ff_", `rc_400_${"A".repeat(22)}`, `rc_3ff_${"A".repeat(23)}`, "AAAAAAAAAAAAAAAAAAAAAAA"])(
+    "are not %j",
+    (clientId) => expect(bucketOfClient(clientId)).toBeUndefined(),
+  );
+});
+
+describe("an app's own token", () => {
+  it("is made of its secret and a seed, and of both", () => {
+    const token = appToken(5, "secret", "seed");
+    expect(parseToken("access", token)?.bucket).toBe(5);
+    expect(appToken(5, "secret", "seed")).toBe(token);
+    expect(appToken(5, "other", "seed")).not.toBe(token);
+    expect(appToken(5, "secret", "other")).not.toBe(token);
   });
 });
 
