@@ -1,7 +1,27 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { request } from "undici";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { Roost } from "../support/roost.ts";
 import { ourDocument } from "../support/x-api.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+
+/** What a browser has made of a page once its scripts have run. */
+async function rendered(url: string): Promise<string> {
+  const profile = mkdtempSync(join(tmpdir(), "roost-chromium-"));
+  const options = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${profile}`];
+  try {
+    const asked = [...options, "--virtual-time-budget=10000", "--dump-dom", url];
+    const { stdout } = await promisify(execFile)(CHROMIUM, asked, { maxBuffer: 64 << 20, timeout: 50_000 });
+    return stdout;
+  } finally {
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
 
 describe("the reference", () => {
   let roost: Roost;
@@ -37,6 +57,13 @@ describe("the reference", () => {
       );
       expect((await body.arrayBuffer()).byteLength).toBeGreaterThan(100);
     }
+  });
+
+  (existsSync(CHROMIUM) ? it : it.skip)("is shown by a browser, with every operation", async () => {
+    const page = await rendered(`${url}/docs`);
+    const shown = new Set([...page.matchAll(/id="operations-\w+-(\w+)"/g)].map(([, id]) => id));
+    const operations = Object.values(ourDocument.paths).flatMap((methods) => Object.values(methods));
+    expect(operations.filter(({ operationId }) => !shown.has(operationId))).toEqual([]);
   });
 
   it("serves no other file of the package", async () => {
