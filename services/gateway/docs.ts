@@ -52,11 +52,14 @@ const FILES = {
 export function docsEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
   const document = openApiDocument(endpoints);
   return [
-    {
-      method: "GET",
-      path: "openapi.json",
-      serve: async ({ response }) => sendJson(response, 200, document, CACHED),
-    },
+    // The second is the X API's own place for it.
+    ...["openapi.json", "2/openapi.json"].map(
+      (path): Endpoint => ({
+        method: "GET",
+        path,
+        serve: async ({ response }) => sendJson(response, 200, document, CACHED),
+      }),
+    ),
     page("docs", "text/html; charset=utf-8", async () => PAGE),
     page("docs/start.js", "text/javascript; charset=utf-8", async () => START),
     ...Object.entries(FILES).map(([name, type]) =>
