@@ -20,6 +20,11 @@ export async function closeAccount(tx: Tx, id: Id, passwordHash: string): Promis
   return row?.job;
 }
 
+/** Lets the job that erases an account begin: what it does first is done. */
+export async function beginErasure(db: ShardDb, job: Id): Promise<void> {
+  await db.write({ id: job }, sql`UPDATE outbox SET run_after = now() WHERE id = ${job}`);
+}
+
 /** Queues another look at a closed account, for what was under way when it was closed. */
 export async function lookAgain(db: ShardDb, id: Id): Promise<void> {
   await db.write(

@@ -9,7 +9,7 @@ import { removeEdge, someEdges } from "../graph/edges.repo.ts";
 import type { Reconciler } from "../graph/reconciler.ts";
 import { deleteTweet, tweetIdsOf } from "../tweet/tweet.repo.ts";
 import { TweetCache } from "../tweet/tweet-cache.ts";
-import { closeAccount, deleteRemains, lookAgain } from "./account.repo.ts";
+import { beginErasure, closeAccount, deleteRemains, lookAgain } from "./account.repo.ts";
 import type { AppRepo } from "./app.repo.ts";
 import type { CodeRepo } from "./code.repo.ts";
 import { idIn } from "./jobs.ts";
@@ -61,11 +61,12 @@ export class Erasure {
     if (!jobs) return false;
     try {
       await this.#hide(id);
+      await beginErasure(db, jobs.erase);
     } catch (error) {
       ignoreDown(error);
       await retrySoon(db, [jobs.erase], error);
     }
-    nudge(jobs.apps);
+    nudge([jobs.erase, ...jobs.apps]);
     return true;
   }
 

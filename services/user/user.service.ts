@@ -54,7 +54,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
   const nudge = (jobs: Id[]) => {
     // A lost nudge only costs the time until the next poll.
     for (const shard of new Set(jobs.map((id) => db.shardOf({ id }))))
-      broker.broadcast("outbox.ready", { shard, kinds: ["app"] }).catch(() => {});
+      broker.broadcast("outbox.ready", { shard, kinds: ["app", "erase"] }).catch(() => {});
   };
   const sessions = new Sessions({ db, redis });
   const reader = new UserReader({ db, redis });
