@@ -176,9 +176,20 @@ describe("the filtered stream, on two gateways", () => {
   it("begins some minutes ago where it is asked to, without a gap or a repeat, and ends at a time", async () => {
     await addRules({ value: "papaya" }, { value: "papaya OR pomelo" });
     const before = [await alice.tweet("papaya"), await alice.tweet("pomelo")];
-    const writing = Promise.all(Array.from({ length: 40 }, (_, i) => alice.tweet(`papaya ${i}`)));
-    const reader = await open(1, "?backfill_minutes=5");
-    const ids = [...before, ...(await writing)];
+    // The search for what was before takes its time, so that it finds what is heard of meanwhile as well.
+    const { broker } = gateways[1] ?? roost;
+    const call = broker.call.bind(broker);
+    const slow = jest.spyOn(broker, "call").mockImplementation(async (action: string, ...rest: unknown[]) => {
+      if (action === "tweet.search") await new Promise((resolve) => setTimeout(resolve, 500));
+      return Reflect.apply(call, broker, [action, ...rest]);
+    });
+    const opening = open(1, "?backfill_minutes=5");
+    const ids = [
+      ...before,
+      ...(await Promise.all(Array.from({ length: 40 }, (_, i) => alice.tweet(`papaya ${i}`)))),
+    ];
+    const reader = await opening;
+    slow.mockRestore();
     await reader.has(...ids);
     expect(reader.ids.toSorted()).toEqual(ids.toSorted());
     expect(reader.delivered[0]?.body.matching_rules).toHaveLength(2);

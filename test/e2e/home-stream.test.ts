@@ -119,7 +119,7 @@ describe("the stream of a home timeline, on two gateways", () => {
   });
 
   it("tells of a gap where more was missed than is replayed", async () => {
-    Object.assign(limits.streams, { replayed: 100 });
+    Object.assign(limits.streams, { replayed: 100, overlapMs: 100 });
     const me = await person();
     const ids: string[] = [];
     for (let n = 0; n < 130; n++) ids.push(await me.tweet(`number ${n}`));
@@ -132,6 +132,8 @@ describe("the stream of a home timeline, on two gateways", () => {
   it("delivers in spite of lost nudges", async () => {
     const [me, friend] = [await person(), await person()];
     await me.follow(friend);
+    // The feed's own look finds them, not that of the timeline.
+    Object.assign(limits.streams, { homePollMs: 60_000 });
     const spies = roost.nodes.map(({ broker }) =>
       jest.spyOn(broker, "broadcast").mockResolvedValue(undefined),
     );
