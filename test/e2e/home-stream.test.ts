@@ -104,14 +104,18 @@ describe("the stream of a home timeline, on two gateways", () => {
       for (const id of reader.ids) seen.add(id);
       lastSeen = reader.ids.at(-1) ?? lastSeen;
     };
-    await read(0, (reader) => reader.ids.length >= 5);
-    const since = seen.values().next().value ?? "";
-    for (let turn = 1; turn < 7; turn++) {
-      await pause(turn * 30);
-      await read(turn % 2, (reader) => reader.ids.some((id) => !seen.has(id)));
+    let since = "";
+    try {
+      await read(0, (reader) => reader.ids.length >= 5);
+      since = seen.values().next().value ?? "";
+      for (let turn = 1; turn < 7; turn++) {
+        await pause(turn * 30);
+        await read(turn % 2, (reader) => reader.ids.some((id) => !seen.has(id)));
+      }
+    } finally {
+      writing = false;
+      await Promise.all(writers);
     }
-    writing = false;
-    await Promise.all(writers);
     const due = written.filter((id) => id >= since);
     await read(1, (reader) => due.every((id) => seen.has(id) || reader.ids.includes(id)));
     expect(due.filter((id) => !seen.has(id))).toEqual([]);

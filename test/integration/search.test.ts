@@ -236,9 +236,12 @@ describe("search", () => {
     const { broker } = await roost.addNode({ TOPOLOGY_FILE: file });
     try {
       proxy.cut();
+      // Nothing but the tweets that match is on the shard that is away.
+      const viewer = people.find((person) => roost.resources.db.shardOf(person) === s0.name);
+      const query = "apple -is:retweet";
       for (const answer of [
-        roost.call("tweet.search", { query: "apple", limit: 10 }, me, broker),
-        roost.call("tweet.counts", { query: "apple", granularity: "day" }, me, broker),
+        roost.call("tweet.search", { query, limit: 10 }, viewer, broker),
+        roost.call("tweet.counts", { query, granularity: "day" }, viewer, broker),
       ]) {
         await expect(answer).rejects.toMatchObject({
           type: "UNAVAILABLE",
