@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Endpoint } from "./endpoint.ts";
 import { openApiDocument } from "./openapi.ts";
-import { send, sendJson } from "./reply.ts";
+import { send } from "./reply.ts";
 
 const UI = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
 const CACHED = { "cache-control": "public, max-age=3600" };
@@ -50,35 +50,39 @@ const FILES = {
 
 /** `openapi.json`: the reference of some endpoints. `docs`: a page that shows it and sends requests to this server. */
 export function docsEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
-  const document = openApiDocument(endpoints);
+  const document = JSON.stringify(openApiDocument(endpoints));
   return [
     // The second is the X API's own place for it.
-    ...["openapi.json", "2/openapi.json"].map(
-      (path): Endpoint => ({
-        method: "GET",
-        path,
-        serve: async ({ response }) => sendJson(response, 200, document, CACHED),
-      }),
-    ),
-    page("docs", "text/html; charset=utf-8", async () => PAGE),
-    page("docs/start.js", "text/javascript; charset=utf-8", async () => START),
+    file("openapi.json", "application/json; charset=utf-8", async () => document),
+    file("2/openapi.json", "application/json; charset=utf-8", async () => document),
+    file("docs", "text/html; charset=utf-8", async () => PAGE, POLICY),
+    file("docs/start.js", "text/javascript; charset=utf-8", async () => START, POLICY),
     ...Object.entries(FILES).map(([name, type]) =>
-      page(
+      file(
         `docs/${name}`,
         type,
         once(() => readFile(join(UI, name))),
+        POLICY,
       ),
     ),
   ];
 }
 
-function page(path: string, type: string, content: () => Promise<string | Buffer>): Endpoint {
+/** What is the same for everyone; limited by IP. */
+function file(
+  path: string,
+  type: string,
+  content: () => Promise<string | Buffer>,
+  policy?: string,
+): Endpoint {
   return {
     method: "GET",
     path,
-    async serve({ response }) {
-      const headers = { ...CACHED, "content-type": type, "content-security-policy": POLICY };
-      send(response, 200, await content(), headers);
+    async serve({ request, response }, admission) {
+      await admission.admitAnyone(request, response, "read");
+      const headers = { ...CACHED, "content-type": type };
+      const restricted = policy ? { ...headers, "content-security-policy": policy } : headers;
+      send(response, 200, await content(), restricted);
     },
   };
 }

@@ -29,7 +29,10 @@ const POST_EXPANSIONS = {
 } as const;
 
 /** Names that only the post vocabulary has, for what Roost has no value for. */
-const POSTS_ONLY = new Set(["post.fields article_title", "expansions username"]);
+const POSTS_ONLY = new Map([
+  ["post.fields", ["article_title"]],
+  ["expansions", ["username"]],
+]);
 
 /** The parameters that are lists of such names. */
 const LISTS = new Set(["tweet.fields", "post.fields", "user.fields", "search_count.fields", "expansions"]);
@@ -51,9 +54,9 @@ export interface Spoken {
 
 /** Reads a query. Throws 400 where it mixes the two vocabularies. Pure. */
 export function spokenIn(query: Record<string, unknown>): Spoken {
-  const inPosts = namesIn(query, isPostWord);
+  const inPosts = namesIn(query, isOfPosts);
   if (inPosts.length === 0) return { vocabulary: "tweet", query };
-  const inTweets = namesIn(query, (word) => toPosts.has(word));
+  const inTweets = namesIn(query, isOfTweets);
   if (inTweets.length > 0)
     throw invalidRequest(
       [...new Set([...inPosts, ...inTweets])].map((name) =>
@@ -70,23 +73,38 @@ export function spokenIn(query: Record<string, unknown>): Spoken {
 
 /** Whether a query as it was sent may be in posts; cheap, and never wrong where it says no. */
 export function maySpeakOfPosts(rawQuery: string): boolean {
-  return rawQuery.includes("post") || rawQuery.includes("%") || rawQuery.includes("affiliation");
+  // Letters may be percent-encoded too; commas, which often are, are no letters.
+  return /post|affiliation|username|%[4-7]/.test(rawQuery);
 }
 
-/** The parameters whose own name, or one of whose names, is such a word. */
-function namesIn(query: Record<string, unknown>, is: (word: string) => boolean): string[] {
-  return Object.entries(query).flatMap(([name, value]) => {
-    const listed = LISTS.has(name) && typeof value === "string" ? value.split(",") : [];
-    return is(name) || listed.some((item) => item.split(".").some(is)) ? name : [];
+/** Whether a name, as it stands in a list, belongs to one of the vocabularies. */
+type Belongs = (parameter: string, name: string) => boolean;
+
+const isOfPosts: Belongs = (parameter, name) =>
+  toTweets.has(name) ||
+  name.split(".").some((part) => toTweets.has(part)) ||
+  isOfPostsOnly(parameter, name) ||
+  (parameter === "expansions" && expansionToTweets.has(name));
+
+const isOfTweets: Belongs = (parameter, name) =>
+  toPosts.has(name) ||
+  name.split(".").some((part) => toPosts.has(part)) ||
+  (parameter === "expansions" && expansionToPosts.has(name));
+
+/** The parameters that belong to a vocabulary, by their own name or by one in their list. */
+function namesIn(query: Record<string, unknown>, belongs: Belongs): string[] {
+  return Object.entries(query).flatMap(([parameter, value]) => {
+    const listed = LISTS.has(parameter) && typeof value === "string" ? value.split(",") : [];
+    return belongs("", parameter) || listed.some((name) => belongs(parameter, name)) ? parameter : [];
   });
 }
 
-function isPostWord(word: string): boolean {
-  return toTweets.has(word);
+function isOfPostsOnly(parameter: string, name: string): boolean {
+  return POSTS_ONLY.get(parameter)?.includes(name) ?? false;
 }
 
 function tweetNames(parameter: string, list: string): string {
-  const names = list.split(",").filter((name) => !POSTS_ONLY.has(`${parameter} ${name}`));
+  const names = list.split(",").filter((name) => !isOfPostsOnly(parameter, name));
   return names.map((name) => tweetName(parameter, name)).join(",");
 }
 
@@ -134,7 +152,10 @@ export function faultInPosts({ message, parameters }: FieldError): FieldError {
 export function querySchemaInBoth(schema: JsonSchema): JsonSchema {
   const both = Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     if (!LISTS.has(name)) return [[name, field] as const];
-    const posts = (field.items?.enum ?? []).map((value) => postName(String(value)));
+    const posts = [
+      ...(field.items?.enum ?? []).map((value) => postName(String(value))),
+      ...(POSTS_ONLY.get(toPosts.get(name) ?? name) ?? []),
+    ];
     if (name === "tweet.fields")
       return [[name, field] as const, ["post.fields", withNames(field, posts)] as const];
     return [[name, withNames(field, [...(field.items?.enum ?? []), ...posts])] as const];

@@ -128,7 +128,8 @@ async function main(): Promise<number> {
   }
   console.error(failure);
   console.error(
-    'Replay one seed with ROOST_SEEDS="S..S" ROOST_SEED_PATH="PATH" npx jest --testPathPatterns home-model',
+    'Replay one seed with ROOST_SEEDS="S..S" ROOST_SEED_PATH="PATH" npx jest --testPathPatterns home-model,\n' +
+      'a request of the fuzz run with ROOST_FUZZ_SEED="SEED" ROOST_FUZZ_PATH="PATH" npx jest --testPathPatterns e2e/fuzz',
   );
   return 1;
 }

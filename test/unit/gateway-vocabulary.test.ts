@@ -40,11 +40,24 @@ describe("a query", () => {
     });
   });
 
+  it("is in posts by a single name that only they have", () => {
+    expect(spoken({ expansions: "affiliation" })).toEqual({
+      vocabulary: "post",
+      query: { expansions: "affiliation.user_id" },
+    });
+    expect(spoken({ expansions: "author_id,username" })).toEqual({
+      vocabulary: "post",
+      query: { expansions: "author_id" },
+    });
+    expect(spoken({ expansions: "username" })).toEqual({ vocabulary: "post", query: {} });
+  });
+
   it("in both is refused, by the parameters that mix them", () => {
     for (const query of [
       { "post.fields": "text", "tweet.fields": "text" },
       { "post.fields": "text", expansions: "referenced_tweets.id" },
       { expansions: "pinned_post_id,most_recent_tweet_id" },
+      { expansions: "username,affiliation.user_id" },
     ])
       try {
         spokenIn(query);
@@ -59,9 +72,14 @@ describe("a query", () => {
   });
 
   it("is cheap to tell apart: whatever is in posts may speak of them", () => {
-    for (const raw of ["post.fields=text", "expansions=referenced_posts", "p%6fst.fields=text"])
+    for (const raw of [
+      "post.fields=text",
+      "expansions=referenced_posts",
+      "p%6fst.fields=text",
+      "expansions=username",
+    ])
       expect(maySpeakOfPosts(raw)).toBe(true);
-    expect(maySpeakOfPosts("tweet.fields=created_at,text&max_results=20")).toBe(false);
+    expect(maySpeakOfPosts("tweet.fields=created_at%2Ctext&max_results=20")).toBe(false);
   });
 });
 
