@@ -33,7 +33,9 @@ export class Feed {
   /** Resolves once every tweet that is committed from now on will be heard of. Throws 503 where that cannot be. */
   async subscribe(listener: Listener): Promise<void> {
     this.#listeners.add(listener);
-    this.#started ??= this.#look().then(() => this.#looks.start());
+    this.#started ??= this.#look().then(() => {
+      if (this.#listeners.size > 0) this.#looks.start();
+    });
     try {
       await this.#started;
     } catch (error) {

@@ -26,6 +26,8 @@ interface Match {
 /** How many rules are searched for at a time, and pages of each at most, where a stream begins in the past. */
 const BACKFILL = { width: 4, pages: 10 } as const;
 
+/** Tweets that are asked for together. */
+const AT_ONCE = 16;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const isBefore = (id: Id, endMs: number | undefined) => endMs === undefined || idTimeMs(id) < endMs;
@@ -97,16 +99,19 @@ export class FilteredStream implements LiveStream {
     void this.#deliver();
   };
 
-  /** One after the other, as they came. */
+  /** In the order in which they came. */
   async #deliver(): Promise<void> {
     if (this.#delivering) return;
     this.#delivering = true;
     try {
-      for (let next = this.#queue.shift(); next && !this.#outlet.closed; next = this.#queue.shift()) {
-        const answer = await answerOf(this.#call, next.id, this.#view);
-        const matching_rules = next.rules.map(({ id, tag }) => ({ id, tag }));
-        if (answer)
-          this.#outlet.send(`${JSON.stringify(this.#inItsWords({ ...answer, matching_rules }))}\r\n`);
+      while (this.#queue.length > 0 && !this.#outlet.closed) {
+        const matches = this.#queue.splice(0, AT_ONCE);
+        const answers = await Promise.all(matches.map(({ id }) => answerOf(this.#call, id, this.#view)));
+        for (const [i, { rules }] of matches.entries()) {
+          const matching_rules = rules.map(({ id, tag }) => ({ id, tag }));
+          const answer = answers[i] && this.#inItsWords({ ...answers[i], matching_rules });
+          if (answer) this.#outlet.send(`${JSON.stringify(answer)}\r\n`);
+        }
       }
     } catch {
       this.#outlet.end();
