@@ -14,7 +14,7 @@ export const limits = {
     password: { perWindow: 10, windowMs: 15 * 60_000, by: "user" },
     /** Exports of all one's data. */
     export: { perWindow: 5, windowMs: 15 * 60_000, by: "user" },
-    /** Token requests of apps and pages of consent. */
+    /** Token requests, refreshes and pages of consent. */
     oauth: { perWindow: 600, windowMs: 15 * 60_000, by: "user" },
     compose: { perWindow: 100, windowMs: 15 * 60_000, by: "user" },
     write: { perWindow: 300, windowMs: 15 * 60_000, by: "user" },

@@ -48,7 +48,7 @@ export const accountRoutes: Endpoint[] = [
       path: "auth/refresh",
       tag: "Session",
       summary: "Get new tokens for a refresh token, which ends with it",
-      rate: "login",
+      rate: "oauth",
       answer: SESSION_ANSWER,
       body: shape({ refresh_token: text }),
     },
