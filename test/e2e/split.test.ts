@@ -101,6 +101,27 @@ describe("five services, each a process of its own, over NATS", () => {
     await other.kill();
   });
 
+  it("erase an account that is deleted", async () => {
+    const cyd = await Client.signUp(cluster.url, `cyd_${run}`);
+    await cyd.follow(alice);
+    await alice.follow(cyd);
+    const id = await cyd.tweet(`hello @${alice.username}`);
+    await roost.settle();
+    expect(await alice.homeIds()).toContain(id);
+    const gone = await cyd.request("DELETE", "/auth/account", { password: "correct horse battery" });
+    expect(gone.body).toEqual({ data: { deleted: true } });
+    expect(await alice.homeIds()).not.toContain(id);
+    expect((await alice.request("GET", `/2/users/${cyd.id}`)).status).toBe(404);
+    expect((await cyd.request("GET", "/2/users/me")).status).toBe(401);
+    await roost.settle();
+    expect(await alice.homeIds()).toEqual(await roost.oracle.homeOf(alice.id));
+    const left = await roost.oracle.rows(
+      "SELECT src FROM edges WHERE src = $1 OR dst = $1 UNION ALL SELECT id FROM tweets WHERE author_id = $1",
+      [cyd.id],
+    );
+    expect(left).toEqual([]);
+  });
+
   it("answer 503, to be tried again, while a service is away, and go on when it is back", async () => {
     await tweetProcess.kill();
     const away = await bob.request("POST", "/2/tweets", { text: "too early" });

@@ -557,3 +557,8 @@ describe("the consent page", () => {
     expect(to.searchParams.has("code")).toBe(true);
   });
 });
+
+it("all of this leaves nothing for an audit to find", async () => {
+  await roost.settle();
+  expect(await roost.audit()).toEqual([]);
+});
