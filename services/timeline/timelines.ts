@@ -7,6 +7,7 @@ import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id, TimelinePage, TimelineQuery, Tweet } from "../contracts/actions.ts";
 import { cursorsAround, readCursor } from "../contracts/cursor.ts";
 import { RoostError } from "../contracts/errors.ts";
+import { blockedAmong } from "../graph/edges.repo.ts";
 import { Expander } from "../tweet/expansions.ts";
 import { idsAndOriginals, isExcluded, originalsOf } from "../tweet/references.ts";
 import { existingIds } from "../tweet/tweet.repo.ts";
@@ -59,7 +60,9 @@ export class Timelines {
     this.#metrics = metrics;
     this.#tweets = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
-    this.#expander = new Expander(db, this.#tweets, this.#users);
+    this.#expander = new Expander(this.#tweets, this.#users, (viewer, authors) =>
+      this.#blockedAmong(viewer, authors),
+    );
     this.#cache = redis && new HomeCache(db, redis, metrics, this.#cold, countsReads);
   }
 
@@ -209,22 +212,24 @@ export class Timelines {
 
   async #requireReadable(viewer: Id, author: Id): Promise<void> {
     if (viewer === author) return;
-    if (await this.#blocked(viewer, author)) {
+    if ((await this.#blockedAmong(viewer, [author])).has(author)) {
       throw new RoostError("FORBIDDEN", "A block stands between you and this user.", {
         errors: [{ message: "is the id of a user you cannot read", parameters: { id: [author] } }],
       });
     }
   }
 
-  async #blocked(viewer: Id, author: Id): Promise<boolean> {
+  /** Which of some authors a block stands between and a viewer. */
+  async #blockedAmong(viewer: Id, authors: readonly Id[]): Promise<Set<Id>> {
+    const others = authors.filter((author) => author !== viewer);
     try {
       const cache = this.#cache?.readable ? this.#cache : undefined;
-      const standing = (await cache?.standing(viewer, [author]))?.get(author);
-      if (standing) return standing.blocked;
+      const standings = await cache?.standing(viewer, others);
+      if (standings) return new Set(others.filter((author) => standings.get(author)?.blocked));
     } catch (error) {
       if (!(error instanceof RedisDown)) throw error;
     }
-    return (await relationsOf(this.#db, viewer)).blocked.includes(author);
+    return blockedAmong(this.#db, viewer, others);
   }
 }
 

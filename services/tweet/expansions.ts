@@ -1,20 +1,21 @@
-import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id, Included, Tweet, TweetExpansion, TweetExtras } from "../contracts/actions.ts";
-import { blockedAmong } from "../graph/edges.repo.ts";
 import type { UserReader } from "../user/user-reader.ts";
 import { referenceOf } from "./references.ts";
 import type { TweetCache } from "./tweet-cache.ts";
 
+/** Which of some authors a block stands between and a viewer, in either direction. */
+export type BlockedAmong = (viewer: Id, authors: readonly Id[]) => Promise<Set<Id>>;
+
 /** Brings along what tweets name, out of the caches that all services share: for whichever of them answers. */
 export class Expander {
-  readonly #db: ShardDb;
   readonly #tweets: TweetCache;
   readonly #users: UserReader;
+  readonly #blockedAmong: BlockedAmong;
 
-  constructor(db: ShardDb, tweets: TweetCache, users: UserReader) {
-    this.#db = db;
+  constructor(tweets: TweetCache, users: UserReader, blockedAmong: BlockedAmong) {
     this.#tweets = tweets;
     this.#users = users;
+    this.#blockedAmong = blockedAmong;
   }
 
   /** What is not there is left out. A referenced tweet behind a block with `viewer` is withheld. */
@@ -32,8 +33,7 @@ export class Expander {
     );
     const found = await this.#tweets.show([...ids], { withMetrics: extras.with_tweet_metrics });
     const authors = [...new Set(found.map(({ author_id }) => author_id))];
-    const blocked =
-      viewer && authors.length > 0 ? await blockedAmong(this.#db, viewer, authors) : new Set<Id>();
+    const blocked = viewer && authors.length > 0 ? await this.#blockedAmong(viewer, authors) : new Set<Id>();
     return {
       referenced: found.filter(({ author_id }) => !blocked.has(author_id)),
       withheld: found.flatMap(({ id, author_id }) => (blocked.has(author_id) ? id : [])),

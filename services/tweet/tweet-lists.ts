@@ -11,7 +11,7 @@ import type {
 } from "../contracts/actions.ts";
 import { readCursor } from "../contracts/cursor.ts";
 import { pageOfEdges } from "../graph/edge-page.ts";
-import { listEdges } from "../graph/edges.repo.ts";
+import { blockedAmong, listEdges } from "../graph/edges.repo.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { Expander } from "./expansions.ts";
 import { requireOriginal } from "./originals.ts";
@@ -27,7 +27,9 @@ export class TweetLists {
   constructor({ db, redis }: Pick<Resources, "db" | "redis">) {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
-    this.#expander = new Expander(db, this.#cache, new UserReader({ db, redis }));
+    this.#expander = new Expander(this.#cache, new UserReader({ db, redis }), (viewer, authors) =>
+      blockedAmong(db, viewer, authors),
+    );
   }
 
   /** The tweets at the other ends of the edges of a user or tweet, latest edge first. */

@@ -5,7 +5,7 @@ import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id, ParamsOf, ResultOf, Tweet, TweetReference } from "../contracts/actions.ts";
 import { type Ctx, requireViewer } from "../contracts/context.ts";
 import { RoostError } from "../contracts/errors.ts";
-import { blockBetween, edgeStands } from "../graph/edges.repo.ts";
+import { blockBetween, blockedAmong, edgeStands } from "../graph/edges.repo.ts";
 import type { Reconciler } from "../graph/reconciler.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { extractEntities, requireTweetText, withMentionIds } from "./entities.ts";
@@ -46,7 +46,9 @@ export class Tweets {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
     this.#users = new UserReader({ db, redis });
-    this.#expander = new Expander(db, this.#cache, this.#users);
+    this.#expander = new Expander(this.#cache, this.#users, (viewer, authors) =>
+      blockedAmong(db, viewer, authors),
+    );
     this.#reconciler = reconciler;
     this.#nudge = nudge;
   }

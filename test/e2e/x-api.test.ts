@@ -331,14 +331,17 @@ describe("tweets", () => {
     const theirs = await tweetBy(cyd, { text: "mine" });
     const quote = await tweetBy(ann, { text: "look", quote_tweet_id: theirs });
     await good(cyd, "POST", `/2/users/${cyd.id}/blocking`, { target_user_id: bob.id });
-    const seenByBob = await good(bob, "GET", `/2/tweets/${quote}?expansions=referenced_tweets.id`);
-    expect(seenByBob).not.toHaveProperty("includes");
-    expect(seenByBob.errors).toEqual([
-      expect.objectContaining({
-        type: "https://api.twitter.com/2/problems/not-authorized-for-resource",
-        resource_id: theirs,
-      }),
-    ]);
+    for (const path of [`/2/tweets/${quote}?`, `/2/users/${ann.id}/tweets?max_results=5&`]) {
+      const seenByBob = await good(bob, "GET", `${path}expansions=referenced_tweets.id`);
+      const ids = (seenByBob.includes?.tweets ?? []).map(({ id }: { id: string }) => id);
+      expect(ids).not.toContain(theirs);
+      expect(seenByBob.errors).toContainEqual(
+        expect.objectContaining({
+          type: "https://api.twitter.com/2/problems/not-authorized-for-resource",
+          resource_id: theirs,
+        }),
+      );
+    }
     await good(cyd, "DELETE", `/2/users/${cyd.id}/blocking/${bob.id}`);
   });
 

@@ -5,6 +5,7 @@ import type { ShardDb } from "../../../mixins/shard-db/index.ts";
 import type { ParamsOf, ResultOf, TimelinePage, Viewer } from "../../contracts/actions.ts";
 import { cursorsAround, readCursor } from "../../contracts/cursor.ts";
 import { invalidField } from "../../contracts/errors.ts";
+import { blockedAmong } from "../../graph/edges.repo.ts";
 import { intersect } from "../../timeline/merge.ts";
 import { pageFromRows } from "../../timeline/paging.ts";
 import { belongsInSearch } from "../../timeline/rules.ts";
@@ -36,7 +37,9 @@ export class Search {
   constructor({ db, redis }: Pick<Resources, "db" | "redis">) {
     this.#db = db;
     this.#cache = new TweetCache(db, redis);
-    this.#expander = new Expander(db, this.#cache, new UserReader({ db, redis }));
+    this.#expander = new Expander(this.#cache, new UserReader({ db, redis }), (viewer, authors) =>
+      blockedAmong(db, viewer, authors),
+    );
   }
 
   /** A page of the tweets that a query matches, newest first. Throws 400 naming the parameter that is wrong. */
