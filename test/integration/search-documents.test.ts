@@ -194,12 +194,21 @@ describe("what search finds tweets by", () => {
       { bucket: 0 },
       sql<{ id: string; text: string }>`
         INSERT INTO tweets (id, author_id, text)
-        SELECT 1000 + n, 1, concat_ws(' ', 'w' || n % 7, 'w' || n % 11, CASE WHEN n % 1000 = 3 THEN 'rare find' END)
+        SELECT 1000 + n, 1, concat_ws(' ', 'w' || n % 7, 'w' || n % 11, CASE WHEN n % 1000 = 3 THEN 'rare find' END, 'on every one')
         FROM generate_series(1, 12000) n RETURNING id, text`,
     );
     const holding = (part: string) =>
       made.filter(({ text }) => ` ${text} `.includes(` ${part} `)).map(({ id }) => id);
-    for (const part of ["rare find", "w3 w4", "w6 rare find", "w2", "rare", "find rare", "w1 nothing"]) {
+    for (const part of [
+      "rare find",
+      "w3 w4",
+      "w6 rare find",
+      "w2",
+      "rare",
+      "every one",
+      "find rare",
+      "w1 nothing",
+    ]) {
       const expected = holding(part).sort((a, b) => Number(b) - Number(a));
       for (const [limit, before] of [
         [10, "20000"],
