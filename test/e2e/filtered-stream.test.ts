@@ -176,20 +176,25 @@ describe("the filtered stream, on two gateways", () => {
   it("begins some minutes ago where it is asked to, without a gap or a repeat, and ends at a time", async () => {
     await addRules({ value: "papaya" }, { value: "papaya OR pomelo" });
     const before = [await alice.tweet("papaya"), await alice.tweet("pomelo")];
-    // The search for what was before takes its time, so that it finds what is heard of meanwhile as well.
+    // The search for what was before finds what is heard of meanwhile as well.
     const { broker } = gateways[1] ?? roost;
     const call = broker.call.bind(broker);
-    const slow = jest.spyOn(broker, "call").mockImplementation(async (action: string, ...rest: unknown[]) => {
-      if (action === "tweet.search") await new Promise((resolve) => setTimeout(resolve, 500));
+    const [searching, heard] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const held = jest.spyOn(broker, "call").mockImplementation(async (action: string, ...rest: unknown[]) => {
+      if (action === "tweet.search") {
+        searching.resolve();
+        await heard.promise;
+      }
       return Reflect.apply(call, broker, [action, ...rest]);
     });
     const opening = open(1, "?backfill_minutes=5");
-    const ids = [
-      ...before,
-      ...(await Promise.all(Array.from({ length: 40 }, (_, i) => alice.tweet(`papaya ${i}`)))),
-    ];
+    await searching.promise;
+    const meanwhile = await Promise.all(Array.from({ length: 20 }, (_, i) => alice.tweet(`papaya ${i}`)));
+    await new Promise((resolve) => setTimeout(resolve, 1.5 * limits.streams.pollMs));
+    heard.resolve();
     const reader = await opening;
-    slow.mockRestore();
+    held.mockRestore();
+    const ids = [...before, ...meanwhile];
     // It comes after whatever else is delivered.
     ids.push(await alice.tweet("the last papaya"));
     await reader.has(...ids);
