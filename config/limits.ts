@@ -23,6 +23,8 @@ export const limits = {
   },
   /** Largest request body the gateway reads. */
   bodyBytes: 64 * 1024,
+  /** Characters of a tweet before URLs are shortened; what twitter-text makes of more takes it seconds. */
+  tweetChars: 4_096,
   /** Ids or usernames in one lookup, as in the X API. */
   lookup: 100,
   timelinePage: { min: 1, default: 100, max: 100 },

@@ -36,20 +36,20 @@ DECLARE
 BEGIN
   FOREACH token IN ARRAY search_tokens(body) LOOP
     place := place + 1;
-    words := words || ' ''' || token || ''':' || place;
+    words := words || ' ''' || left(token, 255) || ''':' || place;
   END LOOP;
   IF entities IS NOT NULL THEN
     FOR item IN SELECT jsonb_array_elements(entities -> 'urls') LOOP
       place := place + 1; -- no phrase goes on from one URL to the next
       FOREACH token IN ARRAY search_tokens(item ->> 'expanded_url') LOOP
         place := place + 1;
-        words := words || ' ''url:' || token || ''':' || place;
+        words := words || ' ''' || left('url:' || token, 255) || ''':' || place;
       END LOOP;
     END LOOP;
     terms := terms
       || ARRAY(SELECT '@' || lower(m ->> 'username' COLLATE "C") FROM jsonb_array_elements(entities -> 'mentions') m)
-      || ARRAY(SELECT '#' || search_normal(h ->> 'tag') FROM jsonb_array_elements(entities -> 'hashtags') h)
-      || ARRAY(SELECT '$' || search_normal(c ->> 'tag') FROM jsonb_array_elements(entities -> 'cashtags') c)
+      || ARRAY(SELECT left('#' || search_normal(h ->> 'tag'), 255) FROM jsonb_array_elements(entities -> 'hashtags') h)
+      || ARRAY(SELECT left('$' || search_normal(c ->> 'tag'), 255) FROM jsonb_array_elements(entities -> 'cashtags') c)
       || CASE WHEN entities ? 'urls' THEN '{has:links}' ELSE '{}' END::text[]
       || CASE WHEN entities ? 'mentions' THEN '{has:mentions}' ELSE '{}' END::text[]
       || CASE WHEN entities ? 'hashtags' THEN '{has:hashtags}' ELSE '{}' END::text[]

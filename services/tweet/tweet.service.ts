@@ -63,7 +63,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
     actions: actionsOf("tweet", {
       create: {
         params: {
-          text: { type: "string", max: 25_000 },
+          text: { type: "string", max: limits.tweetChars },
           in_reply_to_tweet_id: optionalId,
           quote_tweet_id: optionalId,
           reply_settings: { type: "enum", values: [...REPLY_SETTINGS], optional: true },

@@ -168,6 +168,13 @@ const table: Hostile[] = [
   // Tweets
   { what: "an empty tweet", path: "/2/tweets", body: { text: "" }, status: 400, field: "text" },
   { what: "a blank tweet", path: "/2/tweets", body: { text: "   " }, status: 400, field: "text" },
+  {
+    what: "what twitter-text takes seconds for",
+    path: "/2/tweets",
+    body: { text: "あ.".repeat(12_500) },
+    status: 400,
+    field: "text",
+  },
   { what: "281 characters", path: "/2/tweets", body: { text: "x".repeat(281) }, status: 400, field: "text" },
   { what: "a NUL in a tweet", path: "/2/tweets", body: { text: "a\0b" }, status: 400, field: "text" },
   { what: "half a surrogate pair in a tweet", path: "/2/tweets", body: '{"text":"\\udc00"}', status: 400, field: "text" },

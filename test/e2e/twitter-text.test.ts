@@ -38,6 +38,13 @@ describe("the rules of twitter-text, over HTTP", () => {
   });
   afterAll(() => roost.stop());
 
+  it("takes a link of thousands of characters, whose words are longer than an index takes", async () => {
+    const { status } = await ann.request("POST", "/2/tweets", {
+      text: `https://example.com/${"a".repeat(2_100)}`,
+    });
+    expect(status).toBe(201);
+  });
+
   it.each(LENGTHS)("280 are taken and no more: %s", async (_, text, more, weight) => {
     const fits = await ann.request("POST", "/2/tweets", { text });
     expect([fits.status, fits.body.data]).toEqual([201, expect.objectContaining({ text })]);

@@ -12,6 +12,8 @@ const WORDS = [
   ..."a b the café CAFE Straße don't x_y 12 ｆｕｌｌ ﬁne OR ΟΔΟΣ οδός Ёлка елка İstanbul ǅ".split(" "),
   ..."東京 京東 京 タワー ﾀﾜｰ が か 한국 한국어 สวัสดี ကမ္ဘာ كِتَابٌ كتاب می‌خواهم שָׁלוֹם शक्ति".split(" "),
   ..."👍 👍🏽 👨‍👩‍👧 ☕️ ☕ 🇫🇷 🏴󠁧󠁢󠁥󠁮󠁧󠁿 … ， 。 ” - ' \\ \t".split(" "),
+  // Longer than a lexeme may be, some of them only once they are normal.
+  ..."y 𝒳 \u0F77".split(" ").map((character) => character.repeat(280)),
 ];
 /** Unicode 17 gave them lower-case letters; Postgres 18 knows Unicode 16. */
 const YOUNG = /[\uA7CE\uA7D2\uA7D4\uA7F1\u{16EA0}-\u{16EB8}]/u;
@@ -32,11 +34,11 @@ const some = <T>(of: fc.Arbitrary<T>) =>
   fc.option(fc.array(of, { minLength: 1, maxLength: 2 }), { nil: undefined });
 const entities: fc.Arbitrary<TweetEntities> = fc.record({
   mentions: some(fc.constantFrom("Alice", "bob").map((username) => ({ ...place, username }))),
-  hashtags: some(fc.constantFrom("Café", "東京").map((tag) => ({ ...place, tag }))),
+  hashtags: some(fc.constantFrom("Café", "東京", "\uFDFA".repeat(130)).map((tag) => ({ ...place, tag }))),
   cashtags: some(fc.constant({ ...place, tag: "ABC" })),
   urls: some(
     fc
-      .constantFrom("https://a.example/b?c=d", "http://b.example")
+      .constantFrom("https://a.example/b?c=d", "http://b.example", `https://a.example/${"z".repeat(2_100)}`)
       .map((url) => ({ ...place, url, expanded_url: url, display_url: url })),
   ),
 });

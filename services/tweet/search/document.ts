@@ -1,5 +1,5 @@
 import type { Tweet } from "../../contracts/actions.ts";
-import { normal, tokens } from "./tokens.ts";
+import { lexeme, normal, tokens } from "./tokens.ts";
 
 /** Everything that an operator can ask for beside words, as a term of a tweet's document. */
 export const term = {
@@ -12,11 +12,11 @@ export const term = {
   quotes: (id: string) => `quotes:${id}`,
   lang: (code: string) => `lang:${code}`,
   mention: (username: string) => `@${username.toLowerCase()}`,
-  hashtag: (tag: string) => `#${normal(tag)}`,
-  cashtag: (tag: string) => `$${normal(tag)}`,
+  hashtag: (tag: string) => lexeme(`#${normal(tag)}`),
+  cashtag: (tag: string) => lexeme(`$${normal(tag)}`),
   has: (what: string) => `has:${what}`,
   is: (what: string) => `is:${what}`,
-  urlWord: (token: string) => `url:${token}`,
+  urlWord: (token: string) => lexeme(`url:${token}`),
 } as const;
 
 /** A tweet as search has it: each lexeme with the places where it stands; terms have none. */
@@ -33,7 +33,7 @@ export function documentOf(tweet: Tweet): SearchDocument {
   };
   for (const token of tokens(tweet.text)) {
     place++;
-    put(token);
+    put(lexeme(token));
   }
   for (const { expanded_url } of tweet.entities?.urls ?? []) {
     place++; // no phrase goes on from one URL to the next

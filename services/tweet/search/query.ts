@@ -5,7 +5,7 @@ import { isId } from "../../../mixins/shard-db/ids.ts";
 import type { Id } from "../../contracts/actions.ts";
 import { idUnder } from "../../user/handles.ts";
 import { term } from "./document.ts";
-import { tokens } from "./tokens.ts";
+import { lexeme, tokens } from "./tokens.ts";
 
 /** A parsed query. What a user is called stays open until `withUserIds`. */
 export type Query =
@@ -164,7 +164,7 @@ function operatorQuery({ name, value, column }: RawOperator): Query {
 }
 
 function tokensAt(text: string, column: number): string[] {
-  const found = tokens(text);
+  const found = tokens(text).map(lexeme);
   if (found.length === 0)
     throw new QueryError(`at column ${column}: "${text}" holds no letter, digit or symbol`);
   return found;

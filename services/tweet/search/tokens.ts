@@ -45,3 +45,11 @@ export function tokens(raw: string): string[] {
     .split(" ")
     .filter((token) => token !== "");
 }
+
+/** Code points of a lexeme: of what is longer, the beginning counts. Postgres takes 2,046 bytes. */
+const LONGEST = 255;
+
+/** What stands for a token or a term in a document and in a query. Pure. */
+export function lexeme(text: string): string {
+  return text.length <= LONGEST ? text : Array.from(text).slice(0, LONGEST).join("");
+}
