@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -50,6 +50,9 @@ const isCurrent = existsSync(stamp) && readFileSync(stamp, "utf8") === hash;
 
 if (!isCurrent) {
   if (!isInstalled(lock)) {
+    if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) {
+      fail(`${modules} is a link, and npm ci would empty what it leads to: install the packages there`);
+    }
     console.error("roost: installing packages (npm ci), once per change of package-lock.json");
     const result = npm("ci", "--loglevel=error", "--no-audit", "--no-fund");
     if (result.error) fail(`npm does not start: ${result.error.message}`);
