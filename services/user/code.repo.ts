@@ -26,20 +26,29 @@ export class CodeRepo {
     this.#db = db;
   }
 
-  /** Stores a code for an open account. */
+  /**
+   * Holds an account open and its password as it is until the transaction ends. Whoever changes it, or closes the account,
+   * waits, and then sees what was issued here; whoever comes after them sees what they ended. False where it was closed.
+   */
+  async holdAccount(tx: Tx, userId: Id): Promise<boolean> {
+    const rows = await tx.query(
+      sql<{ user_id: Id }>`SELECT user_id FROM credentials WHERE user_id = ${userId} FOR SHARE`,
+    );
+    return rows.length > 0;
+  }
+
+  /** Stores a code, within a transaction on the user's shard. */
   async insert(
+    tx: Tx,
     { bucket, hash }: TokenRef,
     code: Omit<CodeRow, "session_id" | "used" | "expires">,
   ): Promise<void> {
-    await this.#db.write(
-      { bucket },
-      sql`INSERT INTO authorization_codes
-            (bucket, code_hash, client_id, user_id, redirect_uri, scopes, challenge, challenge_method, expires)
-          SELECT ${bucket}, ${bytes(hash)}, ${code.client_id}, id, ${code.redirect_uri}, ${code.scopes},
-                 ${code.challenge}, ${code.challenge_method},
-                 now() + ${limits.authorizationCodeMs}::float8 * interval '1 ms'
-          FROM users WHERE id = ${code.user_id} AND closed_at IS NULL`,
-    );
+    await tx.query(sql`
+      INSERT INTO authorization_codes
+        (bucket, code_hash, client_id, user_id, redirect_uri, scopes, challenge, challenge_method, expires)
+      VALUES (${bucket}, ${bytes(hash)}, ${code.client_id}, ${code.user_id}, ${code.redirect_uri}, ${code.scopes},
+              ${code.challenge}, ${code.challenge_method},
+              now() + ${limits.authorizationCodeMs}::float8 * interval '1 ms')`);
   }
 
   async find({ bucket, hash }: TokenRef): Promise<CodeRow | undefined> {

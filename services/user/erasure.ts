@@ -123,7 +123,8 @@ export class Erasure {
   }
 
   async #eraseRest(id: Id): Promise<void> {
-    const { db, redis } = this.#parts;
+    const { db, redis, sessions } = this.#parts;
+    await sessions.revoking(bucketOf(id), (tx, hide) => sessions.endOthersIn(tx, hide, id));
     const { pulled } = await deleteRemains(db, id);
     if (!redis) return;
     const { keys } = redis;

@@ -2,7 +2,8 @@ import { timingSafeEqual } from "node:crypto";
 import OAuth2Server from "@node-oauth/oauth2-server";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id, Viewer } from "../contracts/actions.ts";
+import { RoostError } from "../contracts/errors.ts";
 import type { AppRepo, AppRow } from "./app.repo.ts";
 import type { CodeRepo } from "./code.repo.ts";
 import { isRegistered } from "./redirects.ts";
@@ -60,7 +61,7 @@ export class OAuthModel implements OAuth2Server.AuthorizationCodeModel, OAuth2Se
   }
 
   async generateAuthorizationCode(_client: unknown, user: OAuth2Server.User): Promise<string> {
-    return makeToken("code", bucketOf(user.id));
+    return makeToken("code", bucketOf(user.userId));
   }
 
   async saveAuthorizationCode(
@@ -68,13 +69,20 @@ export class OAuthModel implements OAuth2Server.AuthorizationCodeModel, OAuth2Se
     client: OAuth2Server.Client,
     user: OAuth2Server.User,
   ): Promise<OAuth2Server.AuthorizationCode> {
-    await this.#parts.codes.insert(refOf(code.authorizationCode), {
-      client_id: client.id,
-      user_id: user.id,
-      redirect_uri: code.redirectUri,
-      scopes: code.scope ?? [],
-      challenge: code.codeChallenge ?? "",
-      challenge_method: code.codeChallengeMethod ?? "",
+    const { db, codes, sessions } = this.#parts;
+    const { userId, sessionId } = user as Viewer; // made by OAuth.allow
+    await db.transaction({ id: userId }, async (tx) => {
+      const stands =
+        (await codes.holdAccount(tx, userId)) && (await sessions.holdIn(tx, { userId, sessionId }));
+      if (!stands) throw new RoostError("UNAUTHORIZED", "Your session has ended: sign in again.");
+      await codes.insert(tx, refOf(code.authorizationCode), {
+        client_id: client.id,
+        user_id: userId,
+        redirect_uri: code.redirectUri,
+        scopes: code.scope ?? [],
+        challenge: code.codeChallenge ?? "",
+        challenge_method: code.codeChallengeMethod ?? "",
+      });
     });
     return { ...code, client, user };
   }
@@ -170,6 +178,8 @@ export class OAuthModel implements OAuth2Server.AuthorizationCodeModel, OAuth2Se
   ): Promise<Issued> {
     const { db, codes, sessions } = this.#parts;
     return db.transaction({ id }, async (tx) => {
+      if (!(await codes.holdAccount(tx, id)))
+        throw new InvalidGrantError("Invalid grant: account was deleted");
       if (!(await codes.lockUsed(tx, code))) throw new InvalidGrantError("Invalid grant: code came twice");
       const session = { id: sessionId, userId: id, clientId, scopes };
       return scopes.includes("offline.access") ? sessions.open(tx, session) : sessions.openOnce(tx, session);

@@ -2,11 +2,11 @@ import OAuth2Server from "@node-oauth/oauth2-server";
 import { limits } from "../../config/limits.ts";
 import type {
   AuthorizationQuery,
-  Id,
   OAuthAnswer,
   OAuthRequest,
   PendingAuthorization,
   TokenSession,
+  Viewer,
 } from "../contracts/actions.ts";
 import { invalidField, RoostError } from "../contracts/errors.ts";
 import type { AppRow } from "./app.repo.ts";
@@ -53,8 +53,8 @@ export class OAuth {
     return { app: app.name, scopes: scopesIn(query.scope) ?? [], target: formTarget(uri) };
   }
 
-  /** Gives an app a code for a user; returns where to send them. Throws as `ask` does. */
-  async allow(userId: Id, query: AuthorizationQuery): Promise<string> {
+  /** Gives an app a code for a user; returns where to send them. Throws as `ask` does, and 401 where the session has ended. */
+  async allow({ userId, sessionId }: Viewer, query: AuthorizationQuery): Promise<string> {
     const { uri } = await this.#requireApp(query);
     const fault = authorizationFault(query);
     if (fault) return withParameters(uri, { ...fault, state: query.state });
@@ -66,8 +66,12 @@ export class OAuth {
       query: {},
       body: { ...query, scope, code_challenge_method },
     });
-    const authenticateHandler = { handle: () => ({ id: userId }) };
-    const code = await this.#server.authorize(request, new OAuth2Server.Response(), { authenticateHandler });
+    const authenticateHandler = { handle: () => ({ userId, sessionId }) };
+    const code = await this.#server
+      .authorize(request, new OAuth2Server.Response(), { authenticateHandler })
+      .catch((error) => {
+        throw unwrapped(error);
+      });
     return withParameters(uri, { code: code.authorizationCode, state: query.state });
   }
 
@@ -169,9 +173,7 @@ async function answering(
   try {
     return { status: 200, body: await work() };
   } catch (error) {
-    // What the model throws comes wrapped.
-    const inner = Error.isError(error) && "inner" in error ? error.inner : undefined;
-    const cause = inner && !(inner instanceof OAuthError) ? inner : error;
+    const cause = unwrapped(error);
     if (!(cause instanceof OAuthError)) throw cause;
     const { code: status, name, message } = cause;
     if (status >= 500) throw new RoostError("INTERNAL", message);
@@ -181,4 +183,10 @@ async function answering(
       ...(status === 401 && authorization ? { challenge: 'Basic realm="Roost"' } : {}),
     };
   }
+}
+
+/** What the model threw, which comes wrapped by the library, unless that is an error of OAuth itself. */
+function unwrapped(error: unknown): unknown {
+  const inner = Error.isError(error) && "inner" in error ? error.inner : undefined;
+  return inner && !(inner instanceof OAuthError) ? inner : error;
 }

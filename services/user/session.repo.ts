@@ -125,6 +125,14 @@ export class SessionRepo {
     return row;
   }
 
+  /** Holds a session of a user until the transaction ends. False where it was ended, or has expired. */
+  async holdById(tx: Tx, userId: Id, id: string): Promise<boolean> {
+    const rows = await tx.query(sql<{ id: string }>`
+      SELECT id FROM sessions
+      WHERE user_id = ${userId} AND id = ${id} AND coalesce(refresh_expires, access_expires) > now() FOR SHARE`);
+    return rows.length > 0;
+  }
+
   /** Gives a session new tokens for `exchanged`, its latest refresh token so far. */
   async replaceTokens(
     tx: Tx,

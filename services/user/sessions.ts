@@ -138,6 +138,11 @@ export class Sessions {
     return this.#repo.list(userId);
   }
 
+  /** Holds the session of a viewer until a transaction on the user's shard ends. False where it was ended. */
+  holdIn(tx: Tx, { userId, sessionId }: { userId: Id; sessionId: string }): Promise<boolean> {
+    return this.#repo.holdById(tx, userId, sessionId);
+  }
+
   /** Ends a session of a user. False where it was gone already, or is not theirs. */
   async end({ userId, sessionId }: { userId: Id; sessionId: string }): Promise<boolean> {
     const bucket = bucketOf(userId);

@@ -224,7 +224,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
         handler: async (ctx) => {
           const { allowed, ...query } = ctx.params;
           if (!allowed) return { redirect: await oauth.deny(query) };
-          return { redirect: await oauth.allow(requireViewer(ctx).userId, query) };
+          return { redirect: await oauth.allow(requireViewer(ctx), query) };
         },
       },
       oauthToken: {

@@ -4,12 +4,15 @@ import { sql } from "../../mixins/shard-db/index.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { AppRepo } from "../../services/user/app.repo.ts";
 import { CodeRepo } from "../../services/user/code.repo.ts";
+import { OAuth } from "../../services/user/oauth.ts";
 import { OAuthModel } from "../../services/user/oauth-model.ts";
 import { Sessions } from "../../services/user/sessions.ts";
 import { Client, send } from "../support/client.ts";
+import { HeldTable } from "../support/held-table.ts";
 import { allow, Browser, consentPath, type Page, pkce, REDIRECT } from "../support/oauth.ts";
 import { eventually, Roost } from "../support/roost.ts";
 
+const PASSWORD = "correct horse battery";
 const SCOPES = "tweet.read users.read tweet.write offline.access";
 let roost: Roost;
 let url: string;
@@ -74,6 +77,39 @@ const exchange = (app: App, code: string, verifier: string) =>
     code_verifier: verifier,
     client_id: app.client_id,
   });
+
+function parts() {
+  const { db } = roost.resources;
+  return {
+    db,
+    apps: new AppRepo(db),
+    codes: new CodeRepo(db),
+    sessions: new Sessions(roost.resources),
+  };
+}
+
+/** Somebody who is signed in on the consent page, and how they allow an app something in that session. */
+async function signedIn(app: App) {
+  const person = await Client.signUp(url, newName());
+  const browser = new Browser(url);
+  const path = consentPath(app.client_id, pkce().challenge);
+  await browser.submit(path, await browser.open(path), {
+    username: person.username,
+    password: PASSWORD,
+    decision: "allow",
+  });
+  const session = await roost.call("user.authenticate", {
+    token: browser.cookies.get("roost_session") ?? "",
+  });
+  if (!session?.userId) throw new Error("nobody is signed in");
+  const viewer = { ...session, userId: session.userId };
+  const oauth = new OAuth(parts());
+  const query = Object.fromEntries(new URL(path, url).searchParams);
+  return { person, allowed: () => oauth.allow(viewer, query) };
+}
+
+const codesOf = ({ id }: Client) =>
+  roost.resources.db.read({ id }, sql`SELECT code_hash FROM authorization_codes WHERE user_id = ${id}`);
 
 async function tokensFor(app: App, more?: Record<string, string>) {
   const { person, verifier, code } = await codeFor(app, more);
@@ -175,20 +211,51 @@ describe("a public app", () => {
   it("gets nothing for a code that comes again while it is being exchanged", async () => {
     const app = await register("public");
     const { code } = await codeFor(app);
-    const { db } = roost.resources;
-    const parts = {
-      db,
-      apps: new AppRepo(db),
-      codes: new CodeRepo(db),
-      sessions: new Sessions(roost.resources),
-    };
-    const model = new OAuthModel(parts);
+    const model = new OAuthModel(parts());
     const found = await model.getAuthorizationCode(code);
     if (!found) throw new Error("no such code");
     expect(await model.revokeAuthorizationCode(found)).toBe(true);
     expect(await model.getAuthorizationCode(code)).toBeNull();
     const token = { accessToken: "", scope: found.scope, client: found.client, user: found.user };
     await expect(model.saveToken(token, found.client, found.user)).rejects.toThrow("code came twice");
+  });
+
+  it.each([
+    [
+      "was changed",
+      (who: Client) =>
+        who.request("PUT", "/auth/password", {
+          current_password: PASSWORD,
+          new_password: "other horse battery",
+        }),
+    ],
+    [
+      "went with the account",
+      (who: Client) => who.request("DELETE", "/auth/account", { password: PASSWORD }),
+    ],
+  ])("gets no code from a session that ended when the password %s", async (_, end) => {
+    const app = await register("public");
+    const { person, allowed } = await signedIn(app);
+    expect((await end(person)).status).toBe(200);
+    await expect(allowed()).rejects.toMatchObject({ type: "UNAUTHORIZED" });
+    expect(await codesOf(person)).toEqual([]);
+  });
+
+  it("gets no code that outlives a change of the password at the same time", async () => {
+    const app = await register("public");
+    const { person, allowed } = await signedIn(app);
+    const held = await HeldTable.of(roost.shards, "sessions");
+    await held.hold();
+    const allowing = allowed().catch(() => undefined);
+    await eventually(async () => (await held.waiting()) >= 1, "the code waits for its session");
+    const body = { current_password: PASSWORD, new_password: "other horse battery" };
+    const changing = person.request("PUT", "/auth/password", body);
+    await eventually(async () => (await held.waiting()) >= 2, "both wait");
+    await held.release();
+    await held.close();
+    await allowing;
+    expect((await changing).status).toBe(200);
+    expect(await codesOf(person)).toEqual([]);
   });
 
   it("has a minute for a code", async () => {
