@@ -11,8 +11,11 @@ export class Connections {
     return [...this.#open.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Counts a stream until it is closed. Throws 429 where its reader has too many, 503 where the process has. */
-  add(reader: string, outlet: Outlet): void {
+  /**
+   * Counts a stream while `open` works on it and until it is closed: who leaves early has not made room for another yet.
+   * Throws 429 where its reader has too many, 503 where the process has, and what `open` throws.
+   */
+  async add<T>(reader: string, outlet: Outlet, open: () => Promise<T>): Promise<T> {
     const { connectionsEach, connections } = limits.streams;
     if (this.#closing || this.count >= connections) throw unavailable("Another stream");
     const theirs = this.#open.get(reader) ?? new Set();
@@ -24,10 +27,15 @@ export class Connections {
       );
     }
     this.#open.set(reader, theirs.add(outlet));
-    outlet.onClosed(() => {
+    const leave = () => {
       theirs.delete(outlet);
-      if (theirs.size === 0) this.#open.delete(reader);
-    });
+      if (theirs.size === 0 && this.#open.get(reader) === theirs) this.#open.delete(reader);
+    };
+    try {
+      return await open();
+    } finally {
+      outlet.onClosed(leave);
+    }
   }
 
   /** Ends all of them, and takes no more. */

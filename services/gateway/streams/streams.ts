@@ -47,8 +47,8 @@ export class Streams {
   }
 
   /**
-   * Opens a stream and keeps it until it is closed, its token ends or the process stops. Resolves once it has begun. Throws
-   * 429 or 503 where there are too many, and what `open` throws.
+   * Opens a stream and keeps it until it is closed, its token ends or the process stops. Resolves once it has begun, or was
+   * abandoned. Throws 429 or 503 where there are too many, and what `open` throws.
    */
   async serve(
     { request, response }: { request: IncomingMessage; response: ServerResponse },
@@ -62,11 +62,12 @@ export class Streams {
     }
     const { key: owner } = ownerOf({ meta });
     const outlet = new Outlet(response, format);
-    this.#connections.add(owner, outlet);
+    const live = await this.#connections.add(owner, outlet, () => open(outlet));
+    // Whoever left meanwhile has stopped it already, and nothing would stop it again.
+    if (outlet.closed) return;
     const recheck = new Periodic(limits.streams.recheckMs, async () => {
       if (!(await stillStands())) outlet.end();
     });
-    const live = await open(outlet);
     this.#live.set(live, { owner, userId: meta.viewer?.userId });
     recheck.start();
     outlet.onClosed(() => {

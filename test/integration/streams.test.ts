@@ -1,0 +1,89 @@
+import { limits } from "../../config/limits.ts";
+import type { Meta } from "../../services/contracts/context.ts";
+import { FilteredStream } from "../../services/gateway/streams/filtered-stream.ts";
+import { HomeStream } from "../../services/gateway/streams/home-stream.ts";
+import { eventually } from "../support/roost.ts";
+import { type Answers, PLAIN, StreamBench } from "../support/stream-bench.ts";
+
+const ME = "2097450384773812224";
+const viewer = { userId: ME, sessionId: "s", username: "me" };
+const meta: Meta = { viewer };
+const usual = { ...limits.streams };
+const NO_NEWS = { shards: { s0: { position: "1000", ids: [] } }, more: false };
+const NOTHING = { tweets: [], users: [] };
+
+describe("streams", () => {
+  let bench: StreamBench;
+  const start = async (answers: Answers) => {
+    bench = await new StreamBench({
+      "tweet.since": () => NO_NEWS,
+      "tweet.get": () => NOTHING,
+      "tweet.search": () => NOTHING,
+      "tweet.rules": () => ({ rules: [] }),
+      "timeline.authors": () => [],
+      "timeline.home": () => NOTHING,
+      ...answers,
+    }).start();
+  };
+  const openHome = (lastSeen?: string) =>
+    bench.open(meta, ({ streams, inItsWords }, outlet) =>
+      new HomeStream(outlet, { streams, inItsWords, viewer, view: PLAIN, exclude: undefined }).prepare(
+        lastSeen,
+      ),
+    );
+  const openFiltered = (startMs?: number) =>
+    bench.open(meta, (stream, outlet) =>
+      new FilteredStream(outlet, stream, PLAIN).prepare({ startMs, endMs: undefined }),
+    );
+  /** Long enough for whatever still runs to show. */
+  const aWhile = () => new Promise((resolve) => setTimeout(resolve, 300));
+
+  afterEach(async () => {
+    Object.assign(limits.streams, usual);
+    await bench.stop();
+  });
+
+  it.each([
+    ["timeline.home", openHome],
+    ["timeline.authors", openHome],
+    ["tweet.since", openHome],
+    ["tweet.rules", openFiltered],
+    ["tweet.since", openFiltered],
+  ] as const)("asks nothing more for whom leaves while %s is asked", async (action, open) => {
+    Object.assign(limits.streams, { homePollMs: 5, refreshMs: 5, pollMs: 5, recheckMs: 5 });
+    const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const held = async (here: typeof action) => {
+      if (here !== action) return;
+      asked.resolve();
+      await answer.promise;
+    };
+    await start({
+      "timeline.home": () => held("timeline.home").then(() => NOTHING),
+      "timeline.authors": () => held("timeline.authors").then(() => []),
+      "tweet.rules": () => held("tweet.rules").then(() => ({ rules: [] })),
+      "tweet.since": () => held("tweet.since").then(() => NO_NEWS),
+    });
+    const { served, leave } = open();
+    await asked.promise;
+    await leave();
+    answer.resolve();
+    await served;
+    await aWhile();
+    const before = bench.calls.length;
+    await aWhile();
+    expect(bench.calls.length - before).toBe(0);
+  });
+
+  it("counts who leaves early until its opening has come to an end", async () => {
+    Object.assign(limits.streams, { connectionsEach: 1 });
+    const answer = Promise.withResolvers<void>();
+    await start({ "tweet.rules": () => answer.promise.then(() => ({ rules: [] })) });
+    const first = openFiltered();
+    await eventually(() => bench.count("tweet.rules") === 1, "the first stream's rules");
+    await first.leave();
+    await expect(openFiltered().served).rejects.toMatchObject({ type: "TOO_MANY_REQUESTS" });
+    answer.resolve();
+    await first.served;
+    await openFiltered().served;
+  });
+});
