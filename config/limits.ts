@@ -38,6 +38,8 @@ export const limits = {
   search: {
     /** Longest query, in characters; also of a rule of the filtered stream. */
     queryLength: 512,
+    /** Words of a phrase; in scripts without spaces, characters. */
+    phrase: 64,
     /** Parentheses within parentheses. */
     depth: 20,
     reachMs: 7 * 86_400_000,

@@ -35,6 +35,7 @@ DECLARE
   item jsonb;
 BEGIN
   FOREACH token IN ARRAY search_tokens(body) LOOP
+    EXIT WHEN place >= 500; -- nobody's words are that many, but those of long URLs
     place := place + 1;
     words := words || ' ''' || left(token, 255) || ''':' || place;
   END LOOP;
@@ -42,6 +43,7 @@ BEGIN
     FOR item IN SELECT jsonb_array_elements(entities -> 'urls') LOOP
       place := place + 1; -- no phrase goes on from one URL to the next
       FOREACH token IN ARRAY search_tokens(item ->> 'expanded_url') LOOP
+        EXIT WHEN place >= 500;
         place := place + 1;
         words := words || ' ''' || left('url:' || token, 255) || ''':' || place;
       END LOOP;

@@ -190,6 +190,35 @@ describe("what search finds tweets by", () => {
     );
   });
 
+  it("has as many places in Postgres as here, of a text that is nothing but URLs", async () => {
+    await db.write({ bucket: 0 }, sql`DELETE FROM tweets`);
+    const long = (n: number) => `https://e.co/${"a/".repeat(n)}b/${"c/d/".repeat(n)}`;
+    const made = ["ก".repeat(280), long(100), long(300), long(600)].map(
+      (text, i): Tweet => ({
+        id: String(1_000 + i),
+        author_id: "1",
+        text,
+        created_at: "",
+        conversation_id: "77",
+        lang: "und",
+        entities: {
+          urls: [long(90), long(1)].map((url) => ({ ...place, url, expanded_url: url, display_url: url })),
+        },
+      }),
+    );
+    await store(made);
+    const rows = await db.read(
+      { bucket: 0 },
+      sql<{ id: string; document: Record<string, number[]> }>`
+        SELECT id, (SELECT json_object_agg(lexeme, coalesce(positions, '{}')) FROM unnest(search)) AS document FROM tweets ORDER BY id`,
+    );
+    const here = made.map((one) => ({
+      id: one.id,
+      document: Object.fromEntries([...documentOf(one)].map(([name, places]) => [name, [...places]])),
+    }));
+    expect(rows).toEqual(here);
+  });
+
   it("is found the same way however far back it lies: phrases, words, and what is not there", async () => {
     await db.write({ bucket: 0 }, sql`DELETE FROM tweets`);
     const made = await db.write(

@@ -146,6 +146,33 @@ describe("the language of search", () => {
     expect(fault(query).slice(0, message.length)).toBe(message);
   });
 
+  it("looks for a phrase around its rarest word, in a document whose places are bounded", () => {
+    let probes = 0;
+    class Probed extends Set<number> {
+      override has(place: number): boolean {
+        probes++;
+        return super.has(place);
+      }
+    }
+    const everywhere = new Probed(Array.from({ length: 500 }, (_, i) => i + 1));
+    const document = new Map([
+      ["a", everywhere],
+      ["b", new Probed([400])],
+    ]);
+    expect(matches(parseQuery(`"${"a ".repeat(63)}b"`), document)).toBe(true);
+    expect(matches(parseQuery(`"b ${"a ".repeat(40)}b"`), document)).toBe(false);
+    expect(probes).toBeLessThan(200);
+    const long = documentOf(tweet("https://e.co/a/".repeat(1_000)));
+    expect([...long.values()].reduce((sum, { size }) => sum + size, 0)).toBeLessThanOrEqual(500);
+  });
+
+  it("takes phrases of so many words only", () => {
+    expect(fault(`"${"a ".repeat(64)}"`)).toBe("no fault");
+    expect(fault(`b "${"a ".repeat(65)}"`)).toBe("at column 3: a phrase may have 64 words at most, not 65");
+    expect(fault(`url:"${"a/".repeat(65)}"`)).toMatch(/^at column 1: a phrase may have/);
+    expect(fault("東".repeat(65))).toMatch(/^at column 1: a phrase may have/);
+  });
+
   it("takes as many parentheses as it says, and all that a query can hold in little time", () => {
     expect(fault(`${"(".repeat(20)}a${")".repeat(20)}`)).toBe("no fault");
     expect(fault("(".repeat(1024))).toMatch(/^at column 22/);

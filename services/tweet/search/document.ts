@@ -20,29 +20,31 @@ export const term = {
 } as const;
 
 /** A tweet as search has it: each lexeme with the places where it stands; terms have none. */
-export type SearchDocument = ReadonlyMap<string, readonly number[]>;
+export type SearchDocument = ReadonlyMap<string, ReadonlySet<number>>;
+
+/** Words that a document has places for: those of any text, and of URLs as people share them. */
+const PLACES = 500;
+/** Places of one lexeme that Postgres keeps (MAXNUMPOS of tsvector). */
+const PLACES_EACH = 256;
 
 /** What search finds a tweet by. The same as `search_document` of migrations/0007_search.sql. Pure. */
 export function documentOf(tweet: Tweet): SearchDocument {
-  const document = new Map<string, number[]>();
+  const document = new Map<string, Set<number>>();
   let place = 0;
-  const put = (lexeme: string) => {
-    const places = document.get(lexeme);
-    if (places) places.push(place);
-    else document.set(lexeme, [place]);
+  const put = (words: string[], lexemeOf: (token: string) => string) => {
+    for (const word of words.slice(0, Math.max(0, PLACES - place))) {
+      place++;
+      const name = lexemeOf(word);
+      const places = document.get(name) ?? new Set();
+      if (places.size < PLACES_EACH) document.set(name, places.add(place));
+    }
   };
-  for (const token of tokens(tweet.text)) {
-    place++;
-    put(lexeme(token));
-  }
+  put(tokens(tweet.text), lexeme);
   for (const { expanded_url } of tweet.entities?.urls ?? []) {
     place++; // no phrase goes on from one URL to the next
-    for (const token of tokens(expanded_url)) {
-      place++;
-      put(term.urlWord(token));
-    }
+    put(tokens(expanded_url), term.urlWord);
   }
-  for (const name of termsOf(tweet)) document.set(name, []);
+  for (const name of termsOf(tweet)) document.set(name, new Set());
   return document;
 }
 

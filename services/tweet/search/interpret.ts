@@ -25,6 +25,7 @@ export function tsqueryOf(query: Query): string {
   }
 }
 
+const NOWHERE: ReadonlySet<number> = new Set();
 const quoted = (lexeme: string) => `'${lexeme.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;
 
 /** Whether a query matches a tweet's document: what `tsqueryOf` has Postgres answer. Pure. */
@@ -45,10 +46,10 @@ export function matches(query: Query, document: SearchDocument): boolean {
   }
 }
 
-/** Whether some tokens stand side by side somewhere. */
-function standsIn(document: SearchDocument, [first = "", ...rest]: string[]): boolean {
-  const starts = document.get(first);
-  if (!starts) return false;
-  const others = rest.map((token) => document.get(token));
-  return starts.some((start) => others.every((places, i) => places?.includes(start + 1 + i)));
+/** Whether some tokens stand side by side somewhere; looked for around the rarest of them. */
+function standsIn(document: SearchDocument, tokens: readonly string[]): boolean {
+  const all = tokens.map((token) => document.get(token) ?? NOWHERE);
+  const rarest = all.reduce((best, places) => (places.size < best.size ? places : best), all[0] ?? NOWHERE);
+  const before = all.indexOf(rarest);
+  return [...rarest].some((place) => all.every((places, i) => places.has(place - before + i)));
 }

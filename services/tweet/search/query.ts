@@ -108,7 +108,7 @@ function nameOf(expected: parser.Expectation): string[] {
 function toQuery(raw: Raw): Query {
   switch (raw.type) {
     case "words":
-      return { type: "words", tokens: tokensAt(raw.text, raw.column) };
+      return phrase(tokensAt(raw.text, raw.column), raw.column);
     case "operator":
       return operatorQuery(raw);
     case "not":
@@ -160,7 +160,14 @@ function operatorQuery({ name, value, column }: RawOperator): Query {
   const made = operator.make(value);
   if (!made)
     throw new QueryError(`at column ${column}: ${name}: expected ${operator.wants}, but found "${value}"`);
-  return made;
+  return made.type === "words" ? phrase(made.tokens, column) : made;
+}
+
+function phrase(words: string[], column: number): Query {
+  const { phrase: most } = limits.search;
+  if (words.length > most)
+    throw new QueryError(`at column ${column}: a phrase may have ${most} words at most, not ${words.length}`);
+  return { type: "words", tokens: words };
 }
 
 function tokensAt(text: string, column: number): string[] {
