@@ -1,5 +1,4 @@
-import { startBareServer } from "./bare-server.ts";
-import type { HttpJob, JobResult } from "./client/index.ts";
+import { besideBare, CONNECTIONS } from "./beside-bare.ts";
 import { type BenchResult, latenciesOf, resultOf } from "./result.ts";
 import { fetchText, getRequest, homePath, type Setting } from "./setting.ts";
 
@@ -7,10 +6,6 @@ const USERS = 500;
 const FOLLOWED = 100;
 const TWEETS_EACH = 10;
 const PAGE = 20;
-const CONNECTIONS = 20;
-const ROUNDS = 7;
-const SECONDS = 2;
-const WARM_SECONDS = 5;
 const TEXT = "A tweet of an ordinary length, some ninety characters long, as people write them every day. ☕";
 
 /**
@@ -28,31 +23,13 @@ export async function homeRead({ port, dataset, client, say }: Setting): Promise
   say("warming up");
   let page = "";
   for (const user of users) page = await fetchText(port, homePath(user, PAGE), user);
-  const bare = await startBareServer(page);
-  try {
-    const requests = users.map((user) => getRequest(homePath(user, PAGE), user));
-    const job = (to: number, seconds: number): HttpJob => ({
-      kind: "http",
-      port: to,
-      connections: CONNECTIONS,
-      seconds,
-      requests,
-    });
-    for (const to of [bare.port, port]) await client.run(job(to, WARM_SECONDS));
-    const rounds: { value: JobResult; floor: JobResult }[] = [];
-    for (let round = 1; round <= ROUNDS; round++) {
-      say(`round ${round} of ${ROUNDS}`);
-      const floor = await client.run(job(bare.port, SECONDS));
-      rounds.push({ floor, value: await client.run(job(port, SECONDS)) });
-    }
-    return resultOf("home-read", "home timelines/s", rounds, {
-      ...latenciesOf(rounds.map(({ value }) => value)),
-      connections: CONNECTIONS,
-      tweetsPerPage: PAGE,
-      pageBytes: Buffer.byteLength(page),
-      authorsFollowed: FOLLOWED,
-    });
-  } finally {
-    bare.stop();
-  }
+  const requests = users.map((user) => getRequest(homePath(user, PAGE), user));
+  const rounds = await besideBare({ port, client, say }, page, requests);
+  return resultOf("home-read", "home timelines/s", rounds, {
+    ...latenciesOf(rounds.map(({ value }) => value)),
+    connections: CONNECTIONS,
+    tweetsPerPage: PAGE,
+    pageBytes: Buffer.byteLength(page),
+    authorsFollowed: FOLLOWED,
+  });
 }

@@ -1,5 +1,4 @@
-import { startBareServer } from "./bare-server.ts";
-import type { HttpJob, JobResult } from "./client/index.ts";
+import { besideBare, CONNECTIONS } from "./beside-bare.ts";
 import { type BenchResult, latenciesOf, resultOf } from "./result.ts";
 import { fetchText, getRequest, type Setting } from "./setting.ts";
 
@@ -7,10 +6,6 @@ const TWEETS = 300_000;
 const VOCABULARY = 50_000;
 const AUTHORS = 500;
 const PAGE = 20;
-const CONNECTIONS = 20;
-const ROUNDS = 5;
-const SECONDS = 2;
-const WARM_SECONDS = 4;
 
 /** Words are w1, w2, … from the commonest to the rarest: half of all tweets have w1, one in some thousand w1000. */
 const QUERIES = [
@@ -49,32 +44,14 @@ export async function search({ port, dataset, client, say }: Setting): Promise<B
     if (i === 0) page = text;
     found[QUERIES[i] ?? ""] = JSON.parse(text).meta.result_count;
   }
-  const bare = await startBareServer(page);
-  try {
-    const requests = users.flatMap((user) => paths.map((path) => getRequest(path, user)));
-    const job = (to: number, seconds: number): HttpJob => ({
-      kind: "http",
-      port: to,
-      connections: CONNECTIONS,
-      seconds,
-      requests,
-    });
-    for (const to of [bare.port, port]) await client.run(job(to, WARM_SECONDS));
-    const rounds: { value: JobResult; floor: JobResult }[] = [];
-    for (let round = 1; round <= ROUNDS; round++) {
-      say(`round ${round} of ${ROUNDS}`);
-      const floor = await client.run(job(bare.port, SECONDS));
-      rounds.push({ floor, value: await client.run(job(port, SECONDS)) });
-    }
-    return resultOf("search", "searches/s", rounds, {
-      ...latenciesOf(rounds.map(({ value }) => value)),
-      connections: CONNECTIONS,
-      tweets: TWEETS,
-      tweetsPerPage: PAGE,
-      pageBytes: Buffer.byteLength(page),
-      found,
-    });
-  } finally {
-    bare.stop();
-  }
+  const requests = users.flatMap((user) => paths.map((path) => getRequest(path, user)));
+  const rounds = await besideBare({ port, client, say }, page, requests);
+  return resultOf("search", "searches/s", rounds, {
+    ...latenciesOf(rounds.map(({ value }) => value)),
+    connections: CONNECTIONS,
+    tweets: TWEETS,
+    tweetsPerPage: PAGE,
+    pageBytes: Buffer.byteLength(page),
+    found,
+  });
 }
