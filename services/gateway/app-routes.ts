@@ -1,5 +1,5 @@
 import { limits } from "../../config/limits.ts";
-import { NAME } from "../user/rules.ts";
+import { APP_NAME } from "../user/rules.ts";
 import { type Endpoint, forViewer } from "./endpoint.ts";
 import { clientId, field, shape, texts } from "./fields.ts";
 import { APP, APP_WITH_SECRET, done } from "./present/objects.ts";
@@ -20,7 +20,7 @@ export const appRoutes: Endpoint[] = [
       answer: done(APP_WITH_SECRET),
       status: 201,
       body: shape({
-        name: field<string>(NAME),
+        name: field<string>(APP_NAME),
         redirect_uris: texts(limits.redirectUrisPerApp, {
           type: "string",
           format: "uri",

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { AuthorizationQuery, PublicUser, Viewer } from "../contracts/actions.ts";
 import { errorCode } from "../contracts/errors.ts";
+import { USERNAME } from "../user/rules.ts";
 import type { Admission } from "./auth.ts";
 import { readForm } from "./body.ts";
 import { cookieOf, setCookie } from "./cookies.ts";
@@ -154,6 +155,7 @@ async function signIn(visit: Visit, form: Record<string, unknown>): Promise<Pers
   const { username = "", password = "" } = form;
   if (typeof username !== "string" || typeof password !== "string") return undefined;
   await admission.admitAnyone(request, response, "login");
+  if (!USERNAME.pattern.test(username)) return undefined;
   try {
     const { user, access_token, expires_in } = await admission.tryPassword(response, username, () =>
       ctx.call("user.browserLogin", { username, password, user_agent: userAgentOf(request) }),

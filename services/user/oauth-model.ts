@@ -13,7 +13,7 @@ import { appToken, bucketOfClient, hashSecret, makeToken, parseToken, type Token
 /** What a grant is about, as the library hands it from one step to the next in its "user". */
 type Grantee =
   | { by: "code"; id: Id; code: TokenRef; sessionId: string }
-  | { by: "refresh"; id: Id; token: string; seen: { current: boolean } }
+  | { by: "refresh"; id: Id; token: string; sessionId: string; seen: { current: boolean } }
   | { by: "app" };
 
 /** What a token request gave, beside what the library asks for. */
@@ -122,7 +122,7 @@ export class OAuthModel implements OAuth2Server.AuthorizationCodeModel, OAuth2Se
   async getRefreshToken(token: string): Promise<OAuth2Server.RefreshToken | null> {
     const session = await this.#parts.sessions.behindRefresh(token);
     if (!session?.user_id) return null;
-    const user: Grantee = { by: "refresh", id: session.user_id, token, seen: session };
+    const user: Grantee = { by: "refresh", id: session.user_id, token, sessionId: session.id, seen: session };
     const client = { id: session.client_id ?? "", grants: [] };
     return { refreshToken: token, scope: session.granted ?? [], client, user };
   }
@@ -153,10 +153,17 @@ export class OAuthModel implements OAuth2Server.AuthorizationCodeModel, OAuth2Se
 
   async #issue(grantee: Grantee, client: OAuth2Server.Client, scopes: string[]): Promise<Issued> {
     if (grantee.by === "app") return this.#issueForApp(client);
-    if (grantee.by === "code") return this.#issueForCode(grantee, client.id, scopes);
-    const renewed = await this.#parts.sessions.refresh(grantee.token, grantee.seen, scopes);
-    if (!renewed) throw new InvalidGrantError("Invalid grant: refresh token is invalid");
-    return renewed.issued;
+    const { apps, sessions } = this.#parts;
+    const issued = await (grantee.by === "code"
+      ? this.#issueForCode(grantee, client.id, scopes)
+      : sessions.refresh(grantee.token, grantee.seen, scopes).then((renewed) => renewed?.issued));
+    if (!issued) throw new InvalidGrantError("Invalid grant: refresh token is invalid");
+    // The app is on another shard. Whoever deletes it ends the sessions that there are then; this one may be later.
+    if (!(await apps.byClientId(client.id))) {
+      await sessions.end({ userId: grantee.id, sessionId: grantee.sessionId });
+      throw new InvalidGrantError("Invalid grant: the app was deleted");
+    }
+    return issued;
   }
 
   async #issueForApp({ id, secret, seed }: OAuth2Server.Client): Promise<Issued> {

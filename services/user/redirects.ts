@@ -10,6 +10,8 @@ const NO_APP = new Set([
   "wss:",
   "ftp:",
 ]);
+/** As it may stand in a Content-Security-Policy, where a parser of URLs lets through more: ";" and "," among others. */
+const HOST = /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])$/;
 const LOOPBACK = new Set(["127.0.0.1", "[::1]", "localhost"]);
 
 /**
@@ -23,6 +25,8 @@ export function redirectFault(uri: string): string | undefined {
   if (username || password) return "must have no user name or password";
   if (protocol === "http:" && !LOOPBACK.has(hostname))
     return "must be https, except on the loopback interface";
+  if (protocol === "https:" && !HOST.test(hostname))
+    return "must have a host of letters, digits, dots and hyphens";
   if (NO_APP.has(protocol)) return `must not be ${protocol}`;
   return undefined;
 }
@@ -32,6 +36,7 @@ export function redirectFault(uri: string): string | undefined {
  * its number, any port will do (RFC 8252, section 7.3). Pure.
  */
 export function isRegistered(uri: string, registered: readonly string[]): boolean {
+  if (!URL.canParse(uri)) return false;
   return registered.some(
     (known) => known === uri || (portless(known) !== undefined && portless(known) === portless(uri)),
   );

@@ -3,8 +3,21 @@
  * reads about its mistakes in one place.
  */
 
-/** Text that Postgres can store: no NUL and no lone surrogate. `line`: no control characters at all. */
-function text(max: number, { min = 0, line = true, nullable = true } = {}) {
+const LINE = /[\p{Cc}\p{Zl}\p{Zp}]/u;
+const NUL = /\0/;
+
+interface TextRule {
+  min?: number;
+  line?: boolean;
+  nullable?: boolean;
+  refused?: RegExp;
+}
+
+/** Text that Postgres can store: no NUL and no lone surrogate. `line`: no control characters at all; `refused` says more. */
+function text(
+  max: number,
+  { min = 0, line = true, nullable = true, refused = line ? LINE : NUL }: TextRule = {},
+) {
   return {
     type: "string",
     trim: true,
@@ -14,7 +27,7 @@ function text(max: number, { min = 0, line = true, nullable = true } = {}) {
       // An optional rule lets null through unless it is told otherwise.
       if (value === null && !nullable) errors.push({ type: "string", actual: value });
       if (typeof value !== "string") return value;
-      if ((line ? /[\p{Cc}\p{Zl}\p{Zp}]/u.test(value) : value.includes("\0")) || !value.isWellFormed()) {
+      if (refused.test(value) || !value.isWellFormed()) {
         errors.push({ type: "characters", actual: value });
       }
       return value;
@@ -30,6 +43,12 @@ export const USERNAME = {
 } as const;
 export const PASSWORD = { type: "string", min: 8, max: 128 } as const;
 export const NAME = text(50, { min: 1, nullable: false });
+/** Of an app, on the page on which people trust it: nothing there may turn the text around it. */
+export const APP_NAME = text(50, {
+  min: 1,
+  nullable: false,
+  refused: /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u,
+});
 export const DESCRIPTION = { ...text(160, { line: false }), optional: true, nullable: true } as const;
 export const LOCATION = { ...text(30), optional: true, nullable: true } as const;
 export const URL_FIELD = {

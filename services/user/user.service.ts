@@ -20,7 +20,7 @@ import { Erasure } from "./erasure.ts";
 import { Export } from "./export.ts";
 import { idIn, tokenIn } from "./jobs.ts";
 import { OAuth } from "./oauth.ts";
-import { DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "./rules.ts";
+import { APP_NAME, DESCRIPTION, LOCATION, NAME, PASSWORD, URL_FIELD, USERNAME } from "./rules.ts";
 import { listSessions } from "./session-list.ts";
 import { Sessions } from "./sessions.ts";
 import { UserReader } from "./user-reader.ts";
@@ -194,7 +194,7 @@ export default function userService(broker: ServiceBroker): ServiceSchema {
       },
       registerApp: {
         params: {
-          name: NAME,
+          name: APP_NAME,
           redirect_uris: { type: "array", min: 1, max: limits.redirectUrisPerApp, items: "string" },
           type: { type: "enum", values: ["public", "confidential"] },
         },

@@ -258,6 +258,23 @@ describe("a public app", () => {
     expect(await codesOf(person)).toEqual([]);
   });
 
+  it("gets no tokens while it is being deleted", async () => {
+    const app = await register("public");
+    const { code, person } = await codeFor(app);
+    const model = new OAuthModel(parts());
+    const found = await model.getAuthorizationCode(code);
+    if (!found) throw new Error("no such code");
+    expect(await model.revokeAuthorizationCode(found)).toBe(true);
+    expect((await app.owner.request("DELETE", `/auth/apps/${app.client_id}`)).status).toBe(200);
+    await roost.settle();
+    const token = { accessToken: "", scope: found.scope, client: found.client, user: found.user };
+    await expect(model.saveToken(token, found.client, found.user)).rejects.toThrow("the app was deleted");
+    const { db } = roost.resources;
+    expect(await db.read(person, sql`SELECT id FROM sessions WHERE client_id = ${app.client_id}`)).toEqual(
+      [],
+    );
+  });
+
   it("has a minute for a code", async () => {
     const app = await register("public");
     const { code, verifier, person } = await codeFor(app);
@@ -473,6 +490,13 @@ describe("registration", () => {
     expect(body.errors?.[0]?.parameters).toHaveProperty("redirect_uris");
   });
 
+  it.each(["Trust\u202eme", "Trust\u2066me", "Trust\u0000me"])("refuses the name %j", async (name) => {
+    const wish = { name, redirect_uris: [REDIRECT], type: "public" };
+    const { status, body } = await developer.request("POST", "/auth/apps", wish);
+    expect(status).toBe(400);
+    expect(body.errors?.[0]?.parameters).toHaveProperty("name");
+  });
+
   it("ends at a number of apps, however many are asked for at a time", async () => {
     const owner = await Client.signUp(url, newName());
     const wish = { name: "App", redirect_uris: [REDIRECT], type: "public" };
@@ -564,6 +588,17 @@ describe("the consent page", () => {
     const { location } = await browser.submit(path, await browser.open(path), { decision: "deny" });
     expect(location?.searchParams.get("error")).toBe("access_denied");
     expect(location?.searchParams.get("state")).toBe("a state");
+  });
+
+  it("sends nobody to a port that there is not", async () => {
+    expect((await open({ redirect_uri: "http://127.0.0.1:99999/callback" })).status).toBe(400);
+  });
+
+  it.each(["a\0b", "a b", ""])("asks again where the username is %j, which none is", async (username) => {
+    const browser = new Browser(url);
+    const path = consentPath(app.client_id, pkce().challenge);
+    const filled = { username, password: PASSWORD, decision: "allow" };
+    expect((await browser.submit(path, await browser.open(path), filled)).status).toBe(401);
   });
 
   it("asks again where the password is wrong, and has signed nobody in", async () => {
