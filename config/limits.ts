@@ -10,8 +10,14 @@ export const limits = {
   rates: {
     signup: { perWindow: 30, windowMs: 15 * 60_000, by: "user" },
     login: { perWindow: 30, windowMs: 15 * 60_000, by: "user" },
-    /** Wrong passwords, by the account that is tried, from wherever. */
+    /**
+     * Wrong passwords, by the account that is tried: from one address, and from all together, which are more, so that
+     * somebody's guesses do not shut out the account's owner.
+     */
     password: { perWindow: 10, windowMs: 15 * 60_000, by: "user" },
+    passwordAnywhere: { perWindow: 100, windowMs: 15 * 60_000, by: "user" },
+    /** New apps: each has limits of its own. */
+    apps: { perWindow: 20, windowMs: 86_400_000, by: "user" },
     /** Exports of all one's data. */
     export: { perWindow: 5, windowMs: 15 * 60_000, by: "user" },
     /** Token requests, refreshes and pages of consent. */

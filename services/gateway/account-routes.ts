@@ -1,4 +1,6 @@
-import type { Session } from "../contracts/actions.ts";
+import type { Session, Viewer } from "../contracts/actions.ts";
+import type { Ctx } from "../contracts/context.ts";
+import { RoostError } from "../contracts/errors.ts";
 import { NAME, PASSWORD, USERNAME } from "../user/rules.ts";
 import { delivering } from "./delivery.ts";
 import { type Endpoint, forAnyone, forViewer } from "./endpoint.ts";
@@ -38,7 +40,7 @@ export const accountRoutes: Endpoint[] = [
       body: shape({ username, password: text }),
     },
     ({ ctx, body, raw, admission }) =>
-      admission.tryPassword(raw.response, body.username, async () =>
+      admission.tryPassword(raw, body.username, async () =>
         sessionAnswer(await ctx.call("user.login", { ...body, user_agent: userAgentOf(raw.request) })),
       ),
   ),
@@ -99,8 +101,8 @@ export const accountRoutes: Endpoint[] = [
       answer: done(object({ changed: boolean() })),
       body: shape({ current_password: text, new_password: field<string>(PASSWORD) }),
     },
-    ({ ctx, body, viewer, raw, admission }) =>
-      admission.tryPassword(raw.response, viewer.userId, async () => ({
+    async ({ ctx, body, viewer, raw, admission }) =>
+      admission.tryPassword(raw, await usernameOf(ctx, viewer), async () => ({
         data: await ctx.call("user.changePassword", body),
       })),
   ),
@@ -114,12 +116,19 @@ export const accountRoutes: Endpoint[] = [
       answer: done(object({ deleted: boolean() })),
       body: shape({ password: text }),
     },
-    ({ ctx, body, viewer, raw, admission }) =>
-      admission.tryPassword(raw.response, viewer.userId, async () => ({
+    async ({ ctx, body, viewer, raw, admission }) =>
+      admission.tryPassword(raw, await usernameOf(ctx, viewer), async () => ({
         data: await ctx.call("user.close", body),
       })),
   ),
 ];
+
+/** Wrong passwords are counted by it, signed in or not. */
+async function usernameOf(ctx: Ctx, { userId }: Viewer): Promise<string> {
+  const [user] = await ctx.call("user.get", { ids: [userId] });
+  if (!user) throw new RoostError("UNAUTHORIZED", "This account was deleted.");
+  return user.username;
+}
 
 function sessionAnswer({ user, ...tokens }: Session): TypeOf<typeof SESSION_ANSWER> {
   return { data: { id: user.id, name: user.name, username: user.username }, token_type: "bearer", ...tokens };

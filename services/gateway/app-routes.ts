@@ -16,7 +16,7 @@ export const appRoutes: Endpoint[] = [
       path: "auth/apps",
       tag: "Apps",
       summary: "Register an app",
-      rate: "write",
+      rate: "apps",
       answer: done(APP_WITH_SECRET),
       status: 201,
       body: shape({

@@ -12,6 +12,12 @@ import type { Payer, RateLimiter } from "./rate-limit.ts";
 /** The class that signed-out requests to signed-in endpoints are counted under, by IP. */
 const BAD_TOKENS: RateClass = "read";
 
+/** A request and its answer. */
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
 /** Decides who is asking and whether they may ask now; every verdict goes out as `x-rate-limit-*` headers. */
 export class Admission {
   readonly #limiter: RateLimiter;
@@ -77,13 +83,20 @@ export class Admission {
   }
 
   /**
-   * Runs `work`, which tries a password of an account, unless too many were wrong lately. A right one does not count.
-   * Throws 429, in the same way whether there is such an account or not, or what `work` throws.
+   * Runs `work`, which tries a password of the account with this username, unless too many were wrong lately: from this
+   * address, or from all together. A right one does not count. Throws 429, in the same way whether there is such an account
+   * or not, or what `work` throws.
    */
-  async tryPassword<T>(response: ServerResponse, account: string, work: () => Promise<T>): Promise<T> {
-    const payer = { account: account.toLowerCase() };
-    const verdict = await this.#limiter.spend(payer, "password");
-    if (verdict && !verdict.passes) settle(response, verdict);
+  async tryPassword<T>(
+    { request, response }: Exchange,
+    username: string,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const account = username.toLowerCase();
+    const refund = await this.#spendAll(response, [
+      [{ account, ...this.#ip(request) }, "password"],
+      [{ account }, "passwordAnywhere"],
+    ]);
     let wrong = false;
     try {
       return await work();
@@ -91,8 +104,28 @@ export class Admission {
       wrong = ["UNAUTHORIZED", "FORBIDDEN"].includes(errorCode(error) ?? "");
       throw error;
     } finally {
-      if (!wrong) await this.#limiter.refund(payer, "password");
+      if (!wrong) await refund();
     }
+  }
+
+  /** Takes from all of these buckets, or from none and throws 429. Returns what gives it back; headers tell a refusal only. */
+  async #spendAll(
+    response: ServerResponse,
+    buckets: readonly (readonly [Payer, RateClass])[],
+  ): Promise<() => Promise<void>> {
+    const spent: (readonly [Payer, RateClass])[] = [];
+    const refund = async () => {
+      for (const bucket of spent) await this.#limiter.refund(...bucket);
+    };
+    for (const bucket of buckets) {
+      const verdict = await this.#limiter.spend(...bucket);
+      if (verdict && !verdict.passes) {
+        await refund();
+        settle(response, verdict);
+      }
+      spent.push(bucket);
+    }
+    return refund;
   }
 
   /** Whether a client came over TLS, as far as the proxies that we trust tell. */
@@ -125,7 +158,7 @@ export class Admission {
     settle(response, await this.#limiter.spend(payer, rate));
   }
 
-  #ip(request: IncomingMessage): Payer {
+  #ip(request: IncomingMessage): { ip: string } {
     return { ip: clientIp(request, this.#trustedProxies) };
   }
 }

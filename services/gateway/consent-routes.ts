@@ -157,7 +157,7 @@ async function signIn(visit: Visit, form: Record<string, unknown>): Promise<Pers
   await admission.admitAnyone(request, response, "login");
   if (!USERNAME.pattern.test(username)) return undefined;
   try {
-    const { user, access_token, expires_in } = await admission.tryPassword(response, username, () =>
+    const { user, access_token, expires_in } = await admission.tryPassword(visit, username, () =>
       ctx.call("user.browserLogin", { username, password, user_agent: userAgentOf(request) }),
     );
     visit.cookies.push(cookie(visit, SESSION, access_token, expires_in));

@@ -9,9 +9,13 @@ const ADMIT = new Script(new URL("./lua/admit-n.lua", import.meta.url));
 
 /**
  * Whose bucket is meant: that of who stands behind a session (of a token of that bucket), of an IP address, or of an
- * account that somebody tries to sign in to (by its handle or id), whether there is one or not.
+ * account whose password somebody tries (by its handle, in lower case; from one address or from all), whether there is one
+ * or not.
  */
-export type Payer = { ip: string } | { account: string } | { session: TokenSession; bucket: number };
+export type Payer =
+  | { ip: string }
+  | { account: string; ip?: string }
+  | { session: TokenSession; bucket: number };
 
 /**
  * Token buckets per user, app or IP and endpoint class, in Redis; in this process alone while Redis is away. Every verdict
@@ -95,8 +99,9 @@ export class RateLimiter {
 }
 
 function nameOf(payer: Payer, rate: RateClass): string {
-  if ("ip" in payer) return `ip:${payer.ip}`;
-  return "account" in payer ? `account:${payer.account}` : payerName(payer.session, rate);
+  if ("session" in payer) return payerName(payer.session, rate);
+  if (!("account" in payer)) return `ip:${payer.ip}`;
+  return `account:${payer.account}${payer.ip ? `@${payer.ip}` : ""}`;
 }
 
 /** Who pays for a session's requests, as the script admit-n names them: user, app, or user and app. Pure. */

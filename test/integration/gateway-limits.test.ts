@@ -8,8 +8,8 @@ import { eventually, type Person, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
-/** Of the limits, as this test has them: 5 reads, 1 tweet, 2 wrong passwords. */
-const FACTOR = { read: 5, compose: 1, password: 2 };
+/** Of the limits, as this test has them: 5 reads, 1 tweet, 2 wrong passwords (5 from wherever), 2 new apps. */
+const FACTOR = { read: 5, compose: 1, password: 2, passwordAnywhere: 5, apps: 2 };
 const password = "correct horse";
 let proxy: TcpProxy;
 let roost: Roost;
@@ -20,7 +20,7 @@ let names = 0;
 
 jest.mock("../../config/limits.ts", () => {
   const { limits } = jest.requireActual("../../config/limits.ts");
-  const small = { read: 5, compose: 1, password: 2 };
+  const small = { read: 5, compose: 1, password: 2, passwordAnywhere: 5, apps: 2 };
   const rates = Object.fromEntries(
     Object.entries<{ perWindow: number }>(limits.rates).map(([name, rate]) => [
       name,
@@ -51,8 +51,8 @@ afterEach(async () => {
 
 const from = () => ({ "x-forwarded-for": `10.2.${++addresses >> 8}.${addresses & 255}` });
 const newName = () => `l${process.pid % 10_000}_${++names}`;
-const logIn = (username: string, word: string) =>
-  send(url, "POST", "/auth/login", { body: { username, password: word }, headers: from() });
+const logIn = (username: string, word: string, headers = from()) =>
+  send(url, "POST", "/auth/login", { body: { username, password: word }, headers });
 
 async function signUp(): Promise<string> {
   const username = newName();
@@ -92,25 +92,35 @@ async function passing(
 
 describe("wrong passwords", () => {
   it.each(["with Redis", "while Redis is away"])(
-    "of an account are few, from wherever they come, %s",
+    "of an account are few from an address, and shut out nobody elsewhere, %s",
     async (how) => {
-      const [username, other] = [await signUp(), await signUp()];
+      const [username, other, stranger] = [await signUp(), await signUp(), from()];
       if (how !== "with Redis") proxy.cut();
       for (let i = 0; i < FACTOR.password; i++)
-        expect((await logIn(username, "wrong horse")).status).toBe(401);
-      const refused = await logIn(username.toUpperCase(), password);
+        expect((await logIn(username, "wrong horse", stranger)).status).toBe(401);
+      const refused = await logIn(username.toUpperCase(), password, stranger);
       expect(refused.status).toBe(429);
       expect(refused.headers.get("x-rate-limit-limit")).toBe(String(FACTOR.password));
-      expect((await logIn(other, password)).status).toBe(200);
+      expect((await logIn(other, password, stranger)).status).toBe(200);
+      expect((await logIn(username, password)).status).toBe(200);
     },
   );
+
+  it("of an account are not many more from all addresses together", async () => {
+    const username = await signUp();
+    for (let i = 0; i < FACTOR.passwordAnywhere; i++)
+      expect((await logIn(username, "wrong horse")).status).toBe(401);
+    const refused = await logIn(username, password);
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("x-rate-limit-limit")).toBe(String(FACTOR.passwordAnywhere));
+  });
 
   it("are as many, and refused in the same words, where there is no such account", async () => {
     const [known, unknown] = [await signUp(), newName()];
     const answers = async (username: string) => {
-      const all = [];
+      const [all, stranger]: [unknown[], ReturnType<typeof from>] = [[], from()];
       for (let i = 0; i <= FACTOR.password; i++) {
-        const { status, body } = await logIn(username, "wrong horse");
+        const { status, body } = await logIn(username, "wrong horse", stranger);
         all.push({ status, detail: body.detail?.replace(/\d+ s/, "") });
       }
       return all;
@@ -123,17 +133,34 @@ describe("wrong passwords", () => {
     for (let i = 0; i < FACTOR.password * 2; i++) expect((await logIn(username, password)).status).toBe(200);
   });
 
-  it("count where a password is to be changed, too", async () => {
-    const username = await signUp();
-    const { body } = await logIn(username, password);
+  it("count together where a password is changed, an account deleted and somebody logs in", async () => {
+    const [username, here] = [await signUp(), from()];
+    const { body } = await logIn(username, password, here);
     const { access_token } = body as { access_token?: string };
-    const change = () =>
-      send(url, "PUT", "/auth/password", {
-        body: { current_password: "wrong horse", new_password: "another horse" },
-        headers: { authorization: `Bearer ${access_token}` },
-      });
-    for (let i = 0; i < FACTOR.password; i++) expect((await change()).status).toBe(403);
-    expect((await change()).status).toBe(429);
+    const headers = { authorization: `Bearer ${access_token}`, ...here };
+    const wrong = { password: "wrong horse" };
+    const change = { current_password: "wrong horse", new_password: "another horse" };
+    expect((await send(url, "PUT", "/auth/password", { body: change, headers })).status).toBe(403);
+    expect((await send(url, "DELETE", "/auth/account", { body: wrong, headers })).status).toBe(403);
+    expect((await send(url, "PUT", "/auth/password", { body: change, headers })).status).toBe(429);
+    expect((await send(url, "DELETE", "/auth/account", { body: wrong, headers })).status).toBe(429);
+    expect((await logIn(username, password, here)).status).toBe(429);
+  });
+});
+
+describe("new apps", () => {
+  it("are few, however many are deleted again", async () => {
+    const { body } = await logIn(await signUp(), password);
+    const headers = { authorization: `Bearer ${Object(body).access_token}` };
+    const app = { name: "App", redirect_uris: ["https://client.example/cb"], type: "public" };
+    const register = () => send(url, "POST", "/auth/apps", { body: app, headers });
+    for (let i = 0; i < FACTOR.apps; i++) {
+      const { status, body: made } = await register();
+      expect(status).toBe(201);
+      const { client_id } = Object(made.data);
+      expect((await send(url, "DELETE", `/auth/apps/${client_id}`, { headers })).status).toBe(200);
+    }
+    expect((await register()).status).toBe(429);
   });
 });
 
