@@ -433,8 +433,11 @@ export interface ActionMap {
     },
     TimelinePage
   >;
-  /** Tweets in the order of the ids asked for, with their authors; unknown and deleted ones are left out. */
-  "tweet.get": Call<{ ids: Id[] } & TweetExtras, Included & { tweets: PublicTweet[] }>;
+  /**
+   * Tweets in the order of the ids asked for, with their authors; unknown and deleted ones are left out, with `unblocked`
+   * also those that a search leaves out: across a block with the viewer.
+   */
+  "tweet.get": Call<{ ids: Id[]; unblocked?: boolean } & TweetExtras, Included & { tweets: PublicTweet[] }>;
 
   /**
    * The tweets of the last 7 days that a query matches, newest first; without those across a block with the viewer. 400

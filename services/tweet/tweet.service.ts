@@ -77,7 +77,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
       get: {
         readOnly: true,
         auth: "reader",
-        params: { ids: idList(limits.lookup), ...tweetExtras },
+        params: { ids: idList(limits.lookup), unblocked: optional("boolean"), ...tweetExtras },
         handler: (ctx) => tweets.get(ctx.params, ctx.meta.viewer?.userId),
       },
       search: {

@@ -2,7 +2,7 @@ import { retrySoon } from "../../mixins/outbox.repo.ts";
 import { ignoreDown } from "../../mixins/redis/leased.ts";
 import type { Resources } from "../../mixins/resources.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id, ParamsOf, ResultOf, Tweet, TweetReference } from "../contracts/actions.ts";
+import type { Id, ParamsOf, PublicTweet, ResultOf, Tweet, TweetReference } from "../contracts/actions.ts";
 import { type Ctx, requireViewer } from "../contracts/context.ts";
 import { RoostError } from "../contracts/errors.ts";
 import { blockBetween, blockedAmong, edgeStands } from "../graph/edges.repo.ts";
@@ -12,7 +12,7 @@ import { extractEntities, requireTweetText, withMentionIds } from "./entities.ts
 import { Expander } from "./expansions.ts";
 import { languageOf } from "./language.ts";
 import { originalId, requireOriginal, unknownTweet } from "./originals.ts";
-import { retweetText } from "./references.ts";
+import { referenceOf, retweetText } from "./references.ts";
 import { asksForFollow, mayReply } from "./reply-settings.ts";
 import {
   type ChangedEdge,
@@ -125,11 +125,21 @@ export class Tweets {
   }
 
   async get(
-    { ids, ...extras }: ParamsOf<"tweet.get">,
+    { ids, unblocked, ...extras }: ParamsOf<"tweet.get">,
     viewer: Id | undefined,
   ): Promise<ResultOf<"tweet.get">> {
-    const tweets = await this.#cache.show(ids, { withMetrics: extras.with_tweet_metrics });
+    const found = await this.#cache.show(ids, { withMetrics: extras.with_tweet_metrics });
+    const tweets = unblocked && viewer && found.length > 0 ? await this.#unblocked(viewer, found) : found;
     return { tweets, ...(await this.#expander.of(tweets, extras, viewer)) };
+  }
+
+  async #unblocked(viewer: Id, tweets: PublicTweet[]): Promise<PublicTweet[]> {
+    const authorsOf = (tweet: Tweet) => [
+      tweet.author_id,
+      referenceOf(tweet, "retweeted")?.author_id ?? tweet.author_id,
+    ];
+    const blocked = await blockedAmong(this.#db, viewer, [...new Set(tweets.flatMap(authorsOf))]);
+    return tweets.filter((tweet) => !authorsOf(tweet).some((author) => blocked.has(author)));
   }
 
   async #remove(id: Id, author: Id): Promise<void> {

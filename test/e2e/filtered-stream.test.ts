@@ -150,6 +150,23 @@ describe("the filtered stream, on two gateways", () => {
     expect(reader.delivered[0]?.body.data).toHaveProperty("edit_history_post_ids");
   });
 
+  it("delivers nothing across a block to a user, not from the past either", async () => {
+    const [me, blocker] = [
+      await Client.signUp(urls[0] ?? "", `apart_${process.pid}`),
+      await Client.signUp(urls[0] ?? "", `blocker_${process.pid}`),
+    ];
+    await blocker.request("POST", `/2/users/${blocker.id}/blocking`, { target_user_id: me.id });
+    await me.request("POST", "/2/tweets/search/stream/rules", { add: [{ value: "kumquat" }] });
+    const [early, seen] = [await blocker.tweet("kumquat"), await alice.tweet("kumquat")];
+    const { body } = await alice.request("POST", `/2/users/${alice.id}/retweets`, { tweet_id: early });
+    expect(body).toMatchObject({ data: { retweeted: true } });
+    const reader = await open(0, "?backfill_minutes=5", me.token);
+    await blocker.tweet("kumquat again");
+    const last = await alice.tweet("kumquat at last");
+    await reader.has(seen, last);
+    expect(reader.ids).toEqual([seen, last]);
+  });
+
   it("follows a change of rules, made on another gateway, without a new connection", async () => {
     const reader = await open(1);
     await addRules({ value: "peach" });

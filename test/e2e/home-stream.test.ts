@@ -84,6 +84,21 @@ describe("the stream of a home timeline, on two gateways", () => {
     expect(reader.ids).toEqual([heard, own]);
   });
 
+  it("withholds what a quoted author has blocked the viewer from, and says so as the timeline does", async () => {
+    const [me, friend, blocker] = [await person(), await person(), await person()];
+    await me.follow(friend);
+    await blocker.request("POST", `/2/users/${blocker.id}/blocking`, { target_user_id: me.id });
+    const reader = await open(0, me, undefined, "?expansions=referenced_tweets.id");
+    const quoted = await blocker.tweet("not for me");
+    const { body } = await friend.request("POST", "/2/tweets", { text: "look", quote_tweet_id: quoted });
+    const quote = (body.data as { id: string }).id; // the contract of 201
+    await reader.has(quote);
+    expect(reader.delivered[0]?.body).not.toHaveProperty("includes");
+    expect(reader.delivered[0]?.body).toMatchObject({
+      errors: [{ value: quoted, title: "Authorization Error" }],
+    });
+  });
+
   it("resumes where the client was, again and again while tweets are written: none is lost, none comes twice", async () => {
     const [me, ...friends] = [await person(), await person(), await person()];
     if (!me) throw new Error("somebody");

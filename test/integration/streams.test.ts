@@ -74,6 +74,45 @@ describe("streams", () => {
     expect(bench.calls.length - before).toBe(0);
   });
 
+  it("asks for what a client missed a hundred at a time, and for no more once it has gone", async () => {
+    const ids = Array.from({ length: 800 }, (_, i) => String(10_000 - i));
+    const tweetOf = (id: string) => ({
+      id,
+      author_id: ME,
+      text: "hello",
+      created_at: "2026-11-22T00:00:00.000Z",
+      conversation_id: id,
+      lang: "en",
+    });
+    const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await start({
+      "timeline.home": ({ cursor = "0", limit }) => {
+        const next = Number(cursor) + limit;
+        const tweets = ids.slice(Number(cursor), next).map(tweetOf);
+        return { tweets, users: [], ...(next < ids.length ? { next_cursor: String(next) } : {}) };
+      },
+      "tweet.get": async ({ ids: some }, { viewer: asking }) => {
+        expect(asking?.userId).toBe(ME);
+        if (bench.count("tweet.get") === 10) {
+          asked.resolve();
+          await answer.promise;
+        }
+        return { tweets: some.map(tweetOf), users: [] };
+      },
+    });
+    const { served, text } = openHome("9000");
+    await served;
+    await eventually(() => text.sent.includes(`"${ids[0]}"`), "the last tweet that was missed");
+    expect(bench.count("tweet.get")).toBe(8);
+    const other = openHome("9000");
+    await other.served;
+    await asked.promise;
+    await other.leave();
+    answer.resolve();
+    await aWhile();
+    expect(bench.count("tweet.get")).toBe(10);
+  });
+
   it("counts who leaves early until its opening has come to an end", async () => {
     Object.assign(limits.streams, { connectionsEach: 1 });
     const answer = Promise.withResolvers<void>();

@@ -5,8 +5,8 @@ import { scatter } from "../../../mixins/shard-db/scatter.ts";
 import type { Id, StreamRule, Tweet } from "../../contracts/actions.ts";
 import type { Streaming } from "../endpoint.ts";
 import type { TweetView } from "../present/tweets.ts";
-import { type Calls, NOBODY } from "./calls.ts";
-import { answerOf } from "./delivery.ts";
+import type { Calls } from "./calls.ts";
+import { answersOf, type Delivery } from "./delivery.ts";
 import type { Feed } from "./feed.ts";
 import type { Outlet } from "./outlet.ts";
 import { RuleSet } from "./rule-set.ts";
@@ -26,8 +26,6 @@ interface Match {
 /** How many rules are searched for at a time, and pages of each at most, where a stream begins in the past. */
 const BACKFILL = { width: 4, pages: 10 } as const;
 
-/** Tweets that are asked for together. */
-const AT_ONCE = 16;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const isBefore = (id: Id, endMs: number | undefined) => endMs === undefined || idTimeMs(id) < endMs;
@@ -40,7 +38,7 @@ export class FilteredStream implements LiveStream {
   readonly #outlet: Outlet;
   readonly #call: Calls;
   readonly #feed: Feed;
-  readonly #view: TweetView;
+  readonly #delivery: Delivery;
   readonly #inItsWords: Streaming["inItsWords"];
   readonly #rules: RuleSet;
   readonly #refresh = new Periodic(limits.streams.refreshMs, () => this.#rules.load());
@@ -53,7 +51,7 @@ export class FilteredStream implements LiveStream {
     this.#outlet = outlet;
     this.#call = call;
     this.#feed = feed;
-    this.#view = view;
+    this.#delivery = { meta, view, unblocked: true };
     this.#inItsWords = inItsWords;
     this.#rules = new RuleSet(call, meta);
   }
@@ -105,12 +103,14 @@ export class FilteredStream implements LiveStream {
     this.#delivering = true;
     try {
       while (this.#queue.length > 0 && !this.#outlet.closed) {
-        const matches = this.#queue.splice(0, AT_ONCE);
-        const answers = await Promise.all(matches.map(({ id }) => answerOf(this.#call, id, this.#view)));
-        for (const [i, { rules }] of matches.entries()) {
+        const matches = this.#queue.splice(0, limits.lookup);
+        const ids = matches.map(({ id }) => id);
+        const answers = await answersOf(this.#call, ids, this.#delivery);
+        for (const { id, rules } of matches) {
+          const answer = answers.get(id);
           const matching_rules = rules.map(({ id, tag }) => ({ id, tag }));
-          const answer = answers[i] && this.#inItsWords({ ...answers[i], matching_rules });
-          if (answer) this.#outlet.send(`${JSON.stringify(answer)}\r\n`);
+          if (answer)
+            this.#outlet.send(`${JSON.stringify(this.#inItsWords({ ...answer, matching_rules }))}\r\n`);
         }
       }
     } catch {
@@ -128,7 +128,7 @@ export class FilteredStream implements LiveStream {
       let cursor: string | undefined;
       for (let page = 0; page < BACKFILL.pages; page++) {
         const asked = { query: rule.value, start_time, limit: limits.search.page.max, cursor };
-        const { tweets, next_cursor } = await this.#call("tweet.search", asked, NOBODY);
+        const { tweets, next_cursor } = await this.#call("tweet.search", asked, this.#delivery.meta);
         for (const { id } of tweets) found.set(id, [...(found.get(id) ?? []), rule]);
         cursor = next_cursor;
         if (!cursor) break;

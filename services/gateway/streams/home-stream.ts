@@ -4,7 +4,7 @@ import { newestFirst } from "../../../mixins/shard-db/ids.ts";
 import type { Excludable, Id, Tweet, Viewer } from "../../contracts/actions.ts";
 import type { Streaming } from "../endpoint.ts";
 import type { TweetView } from "../present/tweets.ts";
-import { answerOf } from "./delivery.ts";
+import { answersOf } from "./delivery.ts";
 import { earlier, oldestOf } from "./id-time.ts";
 import type { Outlet } from "./outlet.ts";
 import type { LiveStream } from "./streams.ts";
@@ -81,14 +81,18 @@ export class HomeStream implements LiveStream {
 
   /** Sends what is new. What it could not send is new to the next look as well. */
   async #look(): Promise<void> {
-    const { streams, view, inItsWords } = this.#options;
+    const { streams, viewer, view, inItsWords } = this.#options;
     const { floor } = streams.feed;
     const { ids } = await this.#timeline();
-    for (const id of ids.toReversed()) {
-      if (this.#sent.has(id) || this.#outlet.closed) continue;
-      const answer = await answerOf(streams.call, id, view);
-      this.#sent.add(id);
-      if (answer) this.#send(`id: ${id}`, inItsWords(answer));
+    const due = ids.toReversed().filter((id) => !this.#sent.has(id));
+    for (let first = 0; first < due.length && !this.#outlet.closed; first += limits.lookup) {
+      const some = due.slice(first, first + limits.lookup);
+      const answers = await answersOf(streams.call, some, { meta: { viewer }, view });
+      for (const id of some) {
+        const answer = answers.get(id);
+        this.#sent.add(id);
+        if (answer) this.#send(`id: ${id}`, inItsWords(answer));
+      }
     }
     this.#settle(new Set(ids), floor);
   }
@@ -120,7 +124,7 @@ export class HomeStream implements LiveStream {
       const { tweets, next_cursor } = await streams.call("timeline.home", { ...asked, cursor }, { viewer });
       ids.push(...tweets.map(({ id }) => id));
       cursor = next_cursor;
-    } while (cursor && ids.length < limits.streams.replayed);
+    } while (cursor && ids.length < limits.streams.replayed && !this.#outlet.closed);
     return { ids, more: cursor !== undefined };
   }
 
