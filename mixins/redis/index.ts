@@ -131,10 +131,17 @@ export class RedisStore {
     return Promise.all(keys.map((key) => this.#guard(key, () => this.#client.get(key))));
   }
 
-  /** Sets values that never change, for `ttlMs`. */
+  /** Sets values for `ttlMs`. */
   async setAll(entries: [key: string, value: string][], ttlMs: number): Promise<void> {
     await Promise.all(
       entries.map(([key, value]) => this.#guard(key, () => this.#client.set(key, value, "PX", ttlMs))),
+    );
+  }
+
+  /** The same where there is none yet. */
+  async addAll(entries: [key: string, value: string][], ttlMs: number): Promise<void> {
+    await Promise.all(
+      entries.map(([key, value]) => this.#guard(key, () => this.#client.set(key, value, "PX", ttlMs, "NX"))),
     );
   }
 

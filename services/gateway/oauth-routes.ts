@@ -66,9 +66,11 @@ export const oauthRoutes: Endpoint[] = [
   oauthEndpoint({ path: "oauth2/invalidate_token", ...INVALIDATE }),
 ];
 
-/** Takes its parameters as a form, as JSON or in the query; what RFC 6749 does not name is ignored. */
+/** Takes its parameters as a form, as JSON or, but for the secret, in the query; what RFC 6749 does not name is ignored. */
 function oauthEndpoint({ path, summary, fields, answer, call }: OAuthSpec): Endpoint {
-  const { json: body } = object({}, Object.fromEntries(fields.map((name) => [name, string()])));
+  const taking = (names: readonly string[]) =>
+    object({}, Object.fromEntries(names.map((name) => [name, string()]))).json;
+  const body = taking(fields);
   return {
     method: "POST",
     path,
@@ -76,7 +78,7 @@ function oauthEndpoint({ path, summary, fields, answer, call }: OAuthSpec): Endp
       tag: "OAuth",
       summary,
       access: "anyone",
-      query: body,
+      query: taking(fields.filter((name) => name !== "client_secret")),
       body: { "application/x-www-form-urlencoded": body, "application/json": body },
       answers: {
         200: { description: "Done", schema: answer.json },
@@ -98,7 +100,10 @@ async function answerOf(
   call: OAuthSpec["call"],
 ): Promise<OAuthAnswer> {
   try {
-    const given = { ...parseQuery(raw.rawQuery), ...(await readFormOrJson(raw.request)) };
+    const query = parseQuery(raw.rawQuery);
+    // Proxies write it into their logs (RFC 6749, section 2.3.1).
+    if ("client_secret" in query) return invalid("`client_secret` must not be in the query");
+    const given = { ...query, ...(await readFormOrJson(raw.request)) };
     const form: Form = {};
     for (const name of fields) {
       const value = given[name];

@@ -146,7 +146,7 @@ export class Fanout {
     const id = idIn(key, "id");
     const found = await this.#reads.load(id);
     if (!found) {
-      await this.#tweets.hide(id);
+      await this.#tweets.hide([id]);
       return "done";
     }
     const { tweet, author } = found;

@@ -14,6 +14,8 @@ const PUBLISH = new Script(new URL("./lua/publish-tweet-3.lua", import.meta.url)
 export const MEANWHILE_MS = 60_000;
 export const ALIVE = "1";
 export const DELETED = "0";
+/** In the place of the body of a tweet that was deleted: nobody asks Postgres for it, nor puts it back. */
+const ERASED = "";
 
 /**
  * Tweets for whoever shows them. Bodies are immutable and come from the process's memory, then Redis, then Postgres;
@@ -115,23 +117,26 @@ export class TweetCache {
     );
   }
 
-  /** Hides a tweet from every reader: for good, or while its delete is being committed. Throws RedisDown. */
-  async hide(id: Id, forHowLong: "for good" | "meanwhile" = "for good"): Promise<void> {
+  /** Hides a tweet from every reader while its delete is being committed. Throws RedisDown. */
+  async hideMeanwhile(id: Id): Promise<void> {
     const redis = this.#redis;
-    if (!redis) return;
-    const ttlMs = forHowLong === "for good" ? goodMs(redis) : MEANWHILE_MS;
-    await put(redis, redis.keys.tweetState(id), DELETED, ttlMs);
+    if (redis) await put(redis, redis.keys.tweetState(id), DELETED, MEANWHILE_MS);
   }
 
-  /** Hides tweets for good. Throws RedisDown. */
-  async hideAll(ids: readonly Id[]): Promise<void> {
+  /** Hides tweets for good, and forgets their bodies. Throws RedisDown. */
+  async hide(ids: readonly Id[]): Promise<void> {
+    for (const id of ids) this.#bodies.delete(id);
     const redis = this.#redis;
     if (!redis) return;
-    const keys = ids.map((id) => redis.keys.tweetState(id));
-    await putAll(redis, keys, DELETED, goodMs(redis));
+    const { keys } = redis;
+    const ttlMs = goodMs(redis);
+    const states = ids.map((id) => keys.tweetState(id));
+    await putAll(redis, states, DELETED, ttlMs);
+    const erased = ids.map((id): [string, string] => [keys.tweetBody(id), ERASED]);
+    await redis.durably(() => redis.setAll(erased, ttlMs));
   }
 
-  /** Takes back a `hide` whose delete was not committed: the next reader asks Postgres. Throws RedisDown. */
+  /** Takes back a `hideMeanwhile` whose delete was not committed: the next reader asks Postgres. Throws RedisDown. */
   async unhide(id: Id): Promise<void> {
     await this.#redis?.delete([this.#redis.keys.tweetState(id)]);
   }
@@ -142,11 +147,10 @@ export class TweetCache {
       ? await redis.mget(ids.map((id) => redis.keys.tweetBody(id))).catch(ignoreDown)
       : undefined;
     const cached = (stored ?? []).flatMap((json): Tweet[] => (json ? [JSON.parse(json)] : []));
-    const known = new Set(cached.map(({ id }) => id));
-    const loaded = await this.#loadFromDb(ids.filter((id) => !known.has(id)));
+    const loaded = await this.#loadFromDb(ids.filter((_, i) => typeof stored?.[i] !== "string"));
     if (redis && loaded.length > 0) {
       await redis
-        .setAll(
+        .addAll(
           loaded.map((tweet) => [redis.keys.tweetBody(tweet.id), JSON.stringify(tweet)]),
           redis.maxAgeMs,
         )

@@ -143,7 +143,7 @@ export class Tweets {
   }
 
   async #remove(id: Id, author: Id): Promise<void> {
-    await this.#cache.hide(id, "meanwhile").catch(ignoreDown);
+    await this.#cache.hideMeanwhile(id).catch(ignoreDown);
     let gone: Awaited<ReturnType<typeof deleteTweet>>;
     try {
       gone = await deleteTweet(this.#db, id, author);
@@ -151,7 +151,7 @@ export class Tweets {
       await this.#cache.unhide(id).catch(ignoreDown);
       throw error;
     }
-    await this.#settle(gone ?? { job: undefined, edges: [] }, () => this.#cache.hide(id));
+    await this.#settle(gone ?? { job: undefined, edges: [] }, () => this.#cache.hide([id]));
   }
 
   async #refer(author: Id, field: string, id: Id | undefined): Promise<Tweet | undefined> {

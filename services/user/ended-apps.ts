@@ -7,8 +7,8 @@ import { bucketOfClient } from "./tokens.ts";
 const LAST_LOOK = "5 minutes";
 
 /**
- * Works on "app" jobs: ends the sessions of an app that was deleted, page by page, shard after shard; and looks once more
- * later, for those that were being opened meanwhile.
+ * Works on "app" jobs: ends the sessions of an app that was deleted, page by page, shard after shard, and erases the rules
+ * of its streams; and looks once more later, for what was being made meanwhile.
  */
 export function endApp(db: ShardDb, sessions: Sessions): PageHandler {
   return async ({ key, cursor }) => {
@@ -20,6 +20,7 @@ export function endApp(db: ShardDb, sessions: Sessions): PageHandler {
       if (await sessions.endOfClient(shard, clientId)) return { cursor: { done } };
       done.push(shard);
     }
+    await db.write({ bucket }, sql`DELETE FROM stream_rules WHERE owner = ${clientId}`);
     if (last !== true) {
       const again = JSON.stringify({ client_id: clientId, last: true });
       await db.write(

@@ -95,7 +95,7 @@ export class Erasure {
     await redis.delete([keys.user(id), keys.home(id), keys.author(id)]);
     for (let after = "0"; ; ) {
       const ids = await tweetIdsOf(db, id, after, HIDDEN);
-      await this.#tweets.hideAll(ids);
+      await this.#tweets.hide(ids);
       after = ids.at(-1) ?? "";
       if (ids.length < HIDDEN) return;
     }
@@ -108,7 +108,7 @@ export class Erasure {
       const gone = await deleteTweet(db, id, author);
       for (const { edge, job } of gone?.edges ?? []) await reconciler.inline(edge, [job]);
     });
-    await this.#tweets.hideAll(ids);
+    await this.#tweets.hide(ids);
     return ids.length;
   }
 

@@ -1,7 +1,8 @@
 import { idTime } from "../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { EdgeDirection, EdgeKind, ExportSection, Id } from "../contracts/actions.ts";
-import { type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
+import { originalsOf } from "../tweet/references.ts";
+import { existingIds, type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
 
 /** Lists of an export that are edges: of which kind and direction, and what is at the other end. */
 const EDGES: Record<
@@ -17,10 +18,10 @@ const EDGES: Record<
   mentions: { kind: "mention", direction: "in", other: "tweet_id" },
 };
 
-/** An item of an export, under the id that the lists are ordered by. */
+/** An item of an export, under the id that the lists are ordered by; none where it is left out. */
 export interface ExportedItem {
   at: Id;
-  item: Record<string, unknown>;
+  item?: Record<string, unknown>;
 }
 
 /** The items of a list after one of them, oldest first. */
@@ -38,7 +39,13 @@ export async function exportedItems(
         SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings FROM tweets
         WHERE author_id = ${user} AND id > ${after} ORDER BY id LIMIT ${limit}`,
     );
-    return rows.map((row) => ({ at: row.id, item: { ...toTweet(row) } }));
+    const tweets = rows.map(toTweet);
+    // A retweet holds the beginning of its original, which is its author's: it goes where that is gone.
+    const originals = new Set((await existingIds(db, originalsOf(tweets))).map(({ id }) => id));
+    return tweets.map((tweet) => ({
+      at: tweet.id,
+      ...(originalsOf([tweet]).every((id) => originals.has(id)) ? { item: { ...tweet } } : {}),
+    }));
   }
   const { kind, direction, other } = EDGES[section];
   const rows = await db.read(

@@ -44,6 +44,6 @@ export class Export {
     const { section, after = "0" } = params;
     const found = await exportedItems(this.#parts.db, userId, section, after, PAGE);
     const next = found.length === PAGE ? found.at(-1)?.at : undefined;
-    return { items: found.map(({ item }) => item), ...(next ? { next } : {}) };
+    return { items: found.flatMap(({ item }) => (item ? [item] : [])), ...(next ? { next } : {}) };
   }
 }

@@ -61,6 +61,16 @@ describe("an export", () => {
     expect(JSON.stringify(body)).not.toMatch(/argon2|_hash|ra_[0-9a-f]{3}_/);
   });
 
+  it("holds a retweet, which has another's words, only as long as the original is there", async () => {
+    const [eve, fay] = [await Client.signUp(url, "eve"), await Client.signUp(url, "fay")];
+    const id = await eve.tweet("words of eve");
+    await fay.request("POST", `/2/users/${fay.id}/retweets`, { tweet_id: id });
+    const exported = async () => JSON.stringify((await fay.request("GET", "/auth/export")).body);
+    expect(await exported()).toContain("words of eve");
+    await eve.request("DELETE", `/2/tweets/${id}`);
+    expect(await exported()).not.toContain("words of eve");
+  });
+
   it("goes over any number of pages", async () => {
     const cyd = await Client.signUp(url, "cyd");
     await tweets(cyd, 1_203, "one of many");

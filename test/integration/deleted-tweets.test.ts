@@ -35,6 +35,19 @@ describe("a deleted tweet, whose tombstone Redis has lost", () => {
     }
   };
 
+  it("leaves no text in Redis, nor does a request that is sent again", async () => {
+    const [author] = (await roost.people(1)) as [Person];
+    const post = () => roost.call("tweet.create", { text: "hello", idempotency_key: "text" }, author);
+    const { id } = await post();
+    const body = () => roost.store.mget([roost.store.keys.tweetBody(id)]);
+    expect((await body())[0]).toContain("hello");
+    await remove(id, author);
+    expect(await body()).toEqual([""]);
+    await post();
+    expect(await body()).toEqual([""]);
+    await isGone(id, author);
+  });
+
   it("is not brought back by a request that is sent again", async () => {
     const [author] = (await roost.people(1)) as [Person];
     const post = () => roost.call("tweet.create", { text: "hello", idempotency_key: "key" }, author);

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { limits } from "../../config/limits.ts";
+import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { AppRepo } from "../../services/user/app.repo.ts";
@@ -402,6 +403,20 @@ describe("token requests", () => {
     expect((await send(url, "POST", `/2/oauth2/token?${asked}`)).status).toBe(200);
   });
 
+  it("may not have the secret in the query, which proxies log", async () => {
+    const app = await register("confidential");
+    const asked = new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: app.client_id,
+      client_secret: app.client_secret ?? "",
+    });
+    const { status, body } = await send(url, "POST", `/2/oauth2/token?${asked}`);
+    expect({ status, body }).toMatchObject({ status: 400, body: { error: "invalid_request" } });
+    expect((await send(url, "POST", "/2/oauth2/token", { body: Object.fromEntries(asked) })).status).toBe(
+      200,
+    );
+  });
+
   it.each([
     ["without a grant", { client_id: "rc_000_AAAAAAAAAAAAAAAAAAAAAA" }, /^invalid_/],
     [
@@ -466,6 +481,30 @@ describe("an app that is deleted", () => {
     }
     const { body } = await app.owner.request("GET", "/auth/apps");
     expect(JSON.stringify(body.data)).not.toContain(app.client_id);
+  });
+
+  it("takes the rules of its streams along, those too that were being added meanwhile", async () => {
+    const app = await register("confidential");
+    const { body } = await post("/2/oauth2/token", { grant_type: "client_credentials" }, basic(app));
+    const added = await send(url, "POST", "/2/tweets/search/stream/rules", {
+      body: { add: [{ value: "cats" }] },
+      headers: { authorization: `Bearer ${body.access_token}` },
+    });
+    expect(added.status).toBeLessThan(300);
+    const { db } = roost.resources;
+    const { owner, client_id } = app;
+    const rules = () => db.read(owner, sql`SELECT id FROM stream_rules WHERE owner = ${client_id}`);
+    expect(await rules()).toHaveLength(1);
+    await owner.request("DELETE", `/auth/apps/${client_id}`);
+    expect(await rules()).toEqual([]);
+    await roost.settle();
+    const bucket = bucketOf(owner.id);
+    await db.write(
+      owner,
+      sql`INSERT INTO stream_rules (id, owner, value) VALUES (next_id(${bucket}), ${client_id}, 'late')
+          RETURNING enqueue(${bucket}, 'app', ${JSON.stringify({ client_id, last: true })}::jsonb)`,
+    );
+    await eventually(async () => (await rules()).length === 0, "the late rule is erased");
   });
 
   it("is nobody else's to delete, or to change", async () => {

@@ -143,7 +143,7 @@ describe("timelines", () => {
     const [me] = (await roost.people(1)) as [Person];
     const id = await tweet(me);
     const { db, redis } = roost.resources;
-    await new TweetCache(db, redis).hide(id, "meanwhile");
+    await new TweetCache(db, redis).hideMeanwhile(id);
     expect(await roost.homeIds(me)).toEqual([]);
     const ttl = new Redis(serverUrl("REDIS"));
     expect(await ttl.pttl(redis?.keys.tweetState(id) ?? "")).toBeLessThanOrEqual(60_000);
