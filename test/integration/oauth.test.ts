@@ -245,10 +245,10 @@ describe("a public app", () => {
   it("gets no code that outlives a change of the password at the same time", async () => {
     const app = await register("public");
     const { person, allowed } = await signedIn(app);
-    const held = await HeldTable.of(roost.shards, "sessions");
+    const held = await HeldTable.of(roost.shards, "authorization_codes");
     await held.hold();
     const allowing = allowed().catch(() => undefined);
-    await eventually(async () => (await held.waiting()) >= 1, "the code waits for its session");
+    await eventually(async () => (await held.waiting()) >= 1, "the code is about to be stored");
     const body = { current_password: PASSWORD, new_password: "other horse battery" };
     const changing = person.request("PUT", "/auth/password", body);
     await eventually(async () => (await held.waiting()) >= 2, "both wait");
