@@ -81,6 +81,8 @@ export const limits = {
     /** How often it is asked whether an access token still holds. */
     recheckMs: 1_000,
     backfillMinutes: 5,
+    /** Streams of a process that look through the past at a time; how long others wait. */
+    backfills: { atOnce: 2, waitMs: 10_000 },
     rulesEach: 1_000,
     rulesAtOnce: 100,
     /** Longest tag of a rule, in characters. */

@@ -1,5 +1,6 @@
 import { limits } from "../../config/limits.ts";
 import type { Meta } from "../../services/contracts/context.ts";
+import { queriesOf } from "../../services/gateway/streams/backfill.ts";
 import { FilteredStream } from "../../services/gateway/streams/filtered-stream.ts";
 import { HomeStream } from "../../services/gateway/streams/home-stream.ts";
 import { eventually } from "../support/roost.ts";
@@ -111,6 +112,53 @@ describe("streams", () => {
     answer.resolve();
     await aWhile();
     expect(bench.count("tweet.get")).toBe(10);
+  });
+
+  it("share their owner's rules, which are parsed once, a turn each, and read once after several changes", async () => {
+    const rules = Array.from({ length: 300 }, (_, i) => ({ id: String(i + 1), value: `shared${i} from:me` }));
+    await start({ "tweet.rules": () => ({ rules }), "user.resolve": () => ({ me: ME }) });
+    const turnsOf = async (work: () => Promise<unknown>) => {
+      let turns = 0;
+      let counting = true;
+      const count = () => {
+        if (!counting) return;
+        turns++;
+        setImmediate(count);
+      };
+      count();
+      await work();
+      counting = false;
+      return turns;
+    };
+    const set = () => bench.streams.rules.take(`user:${ME}`, meta);
+    expect(await turnsOf(() => set().load())).toBeGreaterThanOrEqual(300);
+    expect(await turnsOf(() => set().load())).toBeLessThan(100);
+    const opened = [openFiltered(), openFiltered(), openFiltered()];
+    await Promise.all(opened.map(({ served }) => served));
+    const before = bench.count("tweet.rules");
+    for (let change = 0; change < 10; change++)
+      bench.streams.events["stream.rules"]({ params: { owner: `user:${ME}` } });
+    await aWhile();
+    expect(bench.count("tweet.rules") - before).toBe(1);
+    for (let n = 0; n < 2; n++) bench.streams.rules.release(`user:${ME}`);
+  });
+
+  it("search the past with few queries, two streams at a time, and no further for whom leaves", async () => {
+    const rules = Array.from({ length: 1_000 }, (_, i) => ({ id: String(i + 1), value: `past${i}` }));
+    const answer = Promise.withResolvers<void>();
+    await start({
+      "tweet.rules": () => ({ rules }),
+      "tweet.search": () => answer.promise.then(() => NOTHING),
+    });
+    const opened = [openFiltered(1), openFiltered(1), openFiltered(1), openFiltered(1)];
+    await eventually(() => bench.count("tweet.search") === 4, "searches of two streams");
+    await aWhile();
+    expect(bench.count("tweet.search")).toBe(4);
+    await Promise.all(opened.slice(1).map(({ leave }) => leave()));
+    answer.resolve();
+    await Promise.all(opened.map(({ served }) => served));
+    // Of the others, the one that had begun had two under way.
+    expect(bench.count("tweet.search")).toBe(2 + queriesOf(rules.map(({ value }) => value)).length);
   });
 
   it("counts who leaves early until its opening has come to an end", async () => {

@@ -68,7 +68,9 @@ export class StreamBench {
     const served = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();
     const text = { sent: "" };
-    this.#server.once("request", (incoming, response) => {
+    const path = `/${this.#clients.length}`;
+    this.#server.on("request", (incoming, response) => {
+      if (incoming.url !== path) return;
       response.once("close", closed.resolve);
       const stream: Streaming = { meta, streams: this.streams, inItsWords: (answer) => answer };
       const opening = { meta, format: JSON_LINES, stillStands: async () => true };
@@ -80,7 +82,7 @@ export class StreamBench {
         });
     });
     const { port } = this.#server.address() as AddressInfo; // it listens on a port
-    const client = request({ host: "127.0.0.1", port, agent: false });
+    const client = request({ host: "127.0.0.1", port, path, agent: false });
     this.#clients.push(client);
     client.on("error", () => {});
     client.on("response", (response: IncomingMessage) => {

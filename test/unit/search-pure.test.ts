@@ -1,8 +1,10 @@
 import { limits } from "../../config/limits.ts";
 import { firstIdAt, idBefore } from "../../mixins/shard-db/ids.ts";
+import { queriesOf } from "../../services/gateway/streams/backfill.ts";
 import { advance } from "../../services/gateway/streams/feed.ts";
 import { earlier, oldestOf } from "../../services/gateway/streams/id-time.ts";
 import { series, WIDTH_MS } from "../../services/tweet/search/counts.ts";
+import { parseQuery } from "../../services/tweet/search/query.ts";
 import { reachOf, timesOf } from "../../services/tweet/search/reach.ts";
 import { sift } from "../../services/tweet/stream/rules.ts";
 
@@ -22,6 +24,20 @@ describe("what a search goes through", () => {
     const [since_id, until_id] = [firstIdAt(NOW - 5_000), firstIdAt(NOW - 1_000)];
     const asked = { since_id, until_id, start_time: at(0), end_time: at(NOW + 1e9) };
     expect(reachOf(asked, NOW)).toEqual({ after: since_id, before: until_id });
+  });
+});
+
+describe("the queries of a backfill", () => {
+  it("are few, find what the rules find, and are no longer and no deeper than a query may be", () => {
+    const deep = `${"(".repeat(limits.search.depth)}deep${")".repeat(limits.search.depth)}`;
+    const values = ["a", "b OR c", "x".repeat(limits.search.queryLength - 1), deep, "d -e", "f"];
+    const queries = queriesOf(values);
+    expect(queries.map(({ query }) => query)).toEqual(["(a) OR (b OR c)", values[2], deep, "(d -e) OR (f)"]);
+    expect(queries.map(({ rules }) => rules)).toEqual([2, 1, 1, 2]);
+    for (const { query } of queries) expect(() => parseQuery(query)).not.toThrow();
+    const many = queriesOf(Array.from({ length: 1_000 }, (_, i) => `past${i}`));
+    expect(many.length).toBeLessThan(40);
+    expect(Math.max(...many.map(({ query }) => query.length))).toBeLessThanOrEqual(limits.search.queryLength);
   });
 });
 

@@ -1,30 +1,22 @@
 import { limits } from "../../../config/limits.ts";
-import { Periodic } from "../../../mixins/periodic.ts";
-import { idTimeMs, newestFirst } from "../../../mixins/shard-db/ids.ts";
-import { scatter } from "../../../mixins/shard-db/scatter.ts";
-import type { Id, StreamRule, Tweet } from "../../contracts/actions.ts";
+import { idTimeMs } from "../../../mixins/shard-db/ids.ts";
+import type { Id, Tweet } from "../../contracts/actions.ts";
+import { ownerOf } from "../../tweet/stream/owner.ts";
 import type { Streaming } from "../endpoint.ts";
 import type { TweetView } from "../present/tweets.ts";
+import { type Match, matchesSince } from "./backfill.ts";
 import type { Calls } from "./calls.ts";
 import { answersOf, type Delivery } from "./delivery.ts";
 import type { Feed } from "./feed.ts";
 import type { Outlet } from "./outlet.ts";
-import { RuleSet } from "./rule-set.ts";
-import type { LiveStream } from "./streams.ts";
+import type { RuleSet } from "./rule-set.ts";
+import type { LiveStream, Streams } from "./streams.ts";
 
 /** From when on to when a stream goes, in ms since 1970; undefined: from now on, for ever. */
 export interface Span {
   startMs: number | undefined;
   endMs: number | undefined;
 }
-
-interface Match {
-  id: Id;
-  rules: StreamRule[];
-}
-
-/** How many rules are searched for at a time, and pages of each at most, where a stream begins in the past. */
-const BACKFILL = { width: 4, pages: 10 } as const;
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -41,26 +33,31 @@ export class FilteredStream implements LiveStream {
   readonly #delivery: Delivery;
   readonly #inItsWords: Streaming["inItsWords"];
   readonly #rules: RuleSet;
-  readonly #refresh = new Periodic(limits.streams.refreshMs, () => this.#rules.load());
+  readonly #streams: Streams;
+  readonly #owner: string;
   #queue: Match[] = [];
   #backfilled: ReadonlySet<Id> = new Set();
   #endMs: number | undefined;
   #delivering = true;
 
-  constructor(outlet: Outlet, { streams: { call, feed }, meta, inItsWords }: Streaming, view: TweetView) {
+  constructor(outlet: Outlet, { streams, meta, inItsWords }: Streaming, view: TweetView) {
     this.#outlet = outlet;
-    this.#call = call;
-    this.#feed = feed;
+    this.#streams = streams;
+    this.#call = streams.call;
+    this.#feed = streams.feed;
+    this.#owner = ownerOf({ meta }).key;
     this.#delivery = { meta, view, unblocked: true };
     this.#inItsWords = inItsWords;
-    this.#rules = new RuleSet(call, meta);
+    this.#rules = streams.rules.take(this.#owner, meta);
   }
 
   /** Finds what has matched since its beginning, and hears of what comes from now on. Throws what stands in the way. */
   async prepare({ startMs, endMs }: Span): Promise<this> {
+    this.#outlet.onClosed(() => this.#streams.rules.release(this.#owner));
     await this.#rules.load();
+    if (this.#outlet.closed) return this;
     await this.#feed.subscribe(this.#hear);
-    this.#outlet.onClosed(() => this.#stop());
+    this.#outlet.onClosed(() => this.#feed.unsubscribe(this.#hear));
     // What comes from now on waits for what came before.
     const past = startMs === undefined ? [] : await this.#past(startMs);
     this.#backfilled = new Set(past.map(({ id }) => id));
@@ -71,9 +68,6 @@ export class FilteredStream implements LiveStream {
   }
 
   begin(): void {
-    this.#refresh.start();
-    // They may have changed since they were read.
-    this.#refresh.soon(0);
     this.#delivering = false;
     void this.#deliver();
     if (this.#endMs === undefined) return;
@@ -81,11 +75,6 @@ export class FilteredStream implements LiveStream {
     const ms = Math.max(0, this.#endMs - Date.now()) + limits.streams.pollMs;
     const timer = setTimeout(() => this.#outlet.end(), Math.min(ms, LONGEST_TIMER_MS));
     this.#outlet.onClosed(() => clearTimeout(timer));
-  }
-
-  /** The rules have changed. */
-  rulesChanged(): void {
-    this.#refresh.soon(0);
   }
 
   readonly #hear = (tweets: readonly Tweet[]): void => {
@@ -120,25 +109,9 @@ export class FilteredStream implements LiveStream {
     }
   }
 
-  /** What has matched since a time, oldest first. */
-  async #past(startMs: number): Promise<Match[]> {
-    const start_time = new Date(startMs).toISOString();
-    const found = new Map<Id, StreamRule[]>();
-    await scatter(this.#rules.rules, BACKFILL.width, async (rule) => {
-      let cursor: string | undefined;
-      for (let page = 0; page < BACKFILL.pages; page++) {
-        const asked = { query: rule.value, start_time, limit: limits.search.page.max, cursor };
-        const { tweets, next_cursor } = await this.#call("tweet.search", asked, this.#delivery.meta);
-        for (const { id } of tweets) found.set(id, [...(found.get(id) ?? []), rule]);
-        cursor = next_cursor;
-        if (!cursor) break;
-      }
-    });
-    return [...found].map(([id, rules]) => ({ id, rules })).sort((a, b) => newestFirst(b.id, a.id));
-  }
-
-  #stop(): void {
-    this.#feed.unsubscribe(this.#hear);
-    void this.#refresh.stop();
+  #past(startMs: number): Promise<Match[]> {
+    const { meta } = this.#delivery;
+    const from = { call: this.#call, meta, rules: this.#rules, outlet: this.#outlet };
+    return this.#streams.backfills.run(() => matchesSince(startMs, from));
   }
 }

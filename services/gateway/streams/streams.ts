@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServiceBroker } from "moleculer";
 import { limits } from "../../../config/limits.ts";
+import { Gate } from "../../../mixins/gate.ts";
 import type { Metrics } from "../../../mixins/metrics.ts";
 import { Periodic } from "../../../mixins/periodic.ts";
 import type { Id } from "../../contracts/actions.ts";
@@ -12,13 +13,12 @@ import { type Calls, callsOn } from "./calls.ts";
 import { Connections } from "./connections.ts";
 import { Feed } from "./feed.ts";
 import { Outlet, type StreamFormat } from "./outlet.ts";
+import { RuleSets } from "./rule-set.ts";
 
 /** A stream that has begun, and what it wants to be told. */
 export interface LiveStream {
   /** Its headers are out: it may send. */
   begin(): void;
-  /** The rules of whoever streams have changed. */
-  rulesChanged?(): void;
   /** The user who streams follows somebody else than before. */
   followed?(): void;
 }
@@ -35,13 +35,17 @@ interface Opening {
 export class Streams {
   readonly call: Calls;
   readonly feed: Feed;
+  readonly rules: RuleSets;
+  /** What streams missed is searched for beside what others search for, not before it. */
+  readonly backfills = new Gate("Backfill", limits.streams.backfills);
   readonly #connections = new Connections();
-  readonly #live = new Map<LiveStream, { owner: string; userId: Id | undefined }>();
+  readonly #live = new Map<LiveStream, Id | undefined>();
   readonly #metrics: Metrics;
 
   constructor(broker: ServiceBroker, metrics: Metrics) {
     this.call = callsOn(broker);
     this.feed = new Feed(this.call);
+    this.rules = new RuleSets(this.call);
     this.#metrics = metrics;
     metrics.onScrape(() => metrics.streams.set(this.#connections.count));
   }
@@ -68,7 +72,7 @@ export class Streams {
     const recheck = new Periodic(limits.streams.recheckMs, async () => {
       if (!(await stillStands())) outlet.end();
     });
-    this.#live.set(live, { owner, userId: meta.viewer?.userId });
+    this.#live.set(live, meta.viewer?.userId);
     recheck.start();
     outlet.onClosed(() => {
       void recheck.stop();
@@ -86,10 +90,10 @@ export class Streams {
         if (params.kinds.includes("tweet")) this.feed.nudge();
       },
       "stream.rules": ({ params }: { params: EventMap["stream.rules"] }) => {
-        for (const [live, { owner }] of this.#live) if (owner === params.owner) live.rulesChanged?.();
+        this.rules.changed(params.owner);
       },
       "graph.followed": ({ params }: { params: EventMap["graph.followed"] }) => {
-        for (const [live, { userId }] of this.#live) if (userId === params.user_id) live.followed?.();
+        for (const [live, userId] of this.#live) if (userId === params.user_id) live.followed?.();
       },
     };
   }
