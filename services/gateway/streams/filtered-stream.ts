@@ -34,7 +34,6 @@ export class FilteredStream implements LiveStream {
   readonly #inItsWords: Streaming["inItsWords"];
   readonly #rules: RuleSet;
   readonly #streams: Streams;
-  readonly #owner: string;
   #queue: Match[] = [];
   #backfilled: ReadonlySet<Id> = new Set();
   #endMs: number | undefined;
@@ -45,15 +44,15 @@ export class FilteredStream implements LiveStream {
     this.#streams = streams;
     this.#call = streams.call;
     this.#feed = streams.feed;
-    this.#owner = ownerOf({ meta }).key;
+    const { key: owner } = ownerOf({ meta });
     this.#delivery = { meta, view, unblocked: true };
     this.#inItsWords = inItsWords;
-    this.#rules = streams.rules.take(this.#owner, meta);
+    this.#rules = streams.rules.take(owner, meta);
+    outlet.onClosed(() => streams.rules.release(owner));
   }
 
   /** Finds what has matched since its beginning, and hears of what comes from now on. Throws what stands in the way. */
   async prepare({ startMs, endMs }: Span): Promise<this> {
-    this.#outlet.onClosed(() => this.#streams.rules.release(this.#owner));
     await this.#rules.load();
     if (this.#outlet.closed) return this;
     await this.#feed.subscribe(this.#hear);
