@@ -1,7 +1,7 @@
 import pg from "pg";
 import { readTopologyFile } from "../config/topology.ts";
 import { bucketOfHandle } from "../mixins/shard-db/ids.ts";
-import { makeToken, parseToken } from "../services/user/tokens.ts";
+import { makeToken, parseToken } from "../services/user/sessions/tokens.ts";
 
 /** A user with a session. */
 export interface Account {

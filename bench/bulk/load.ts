@@ -1,7 +1,7 @@
 import type { Topology } from "../../config/topology.ts";
 import { BUCKETS } from "../../config/topology.ts";
 import { ShardDb } from "../../mixins/shard-db/index.ts";
-import { hashPassword } from "../../services/user/passwords.ts";
+import { hashPassword } from "../../services/user/account/passwords.ts";
 import { type Progress, showProgress } from "../load/progress.ts";
 import { ShardLoad } from "./bulk.repo.ts";
 import type { CopyWriter } from "./copy.ts";

@@ -3,9 +3,9 @@ import type { RateClass } from "../../config/limits.ts";
 import type { TokenSession } from "../contracts/actions.ts";
 import type { Ctx } from "../contracts/context.ts";
 import { errorCode, RoostError } from "../contracts/errors.ts";
-import { decodeSession } from "../user/session-entry.ts";
-import { parseToken, type TokenRef } from "../user/tokens.ts";
-import { clientIp } from "./client-ip.ts";
+import { decodeSession } from "../user/sessions/session-entry.ts";
+import { parseToken, type TokenRef } from "../user/sessions/tokens.ts";
+import { clientIp } from "./http/client-ip.ts";
 import type { Verdict } from "./local-buckets.ts";
 import type { Payer, RateLimiter } from "./rate-limit.ts";
 

@@ -2,7 +2,7 @@ import type { ServiceBroker } from "moleculer";
 import type { Resources } from "../../mixins/resources.ts";
 import type { ActionName } from "../contracts/actions.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { sendJson } from "./reply.ts";
+import { sendJson } from "./http/reply.ts";
 
 export interface Readiness {
   status: "ready" | "degraded" | "unavailable";

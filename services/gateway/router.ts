@@ -1,5 +1,5 @@
+import { decodeSegment } from "./http/query.ts";
 import { GatewayError } from "./problem.ts";
-import { decodeSegment } from "./query.ts";
 
 /** What the router needs to know of a route. */
 export interface Routed {

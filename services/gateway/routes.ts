@@ -1,15 +1,15 @@
-import { accountRoutes } from "./account-routes.ts";
-import { appRoutes } from "./app-routes.ts";
-import { edgeRoutes } from "./edge-routes.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { engagementRoutes } from "./engagement-routes.ts";
-import { exportRoute } from "./export-route.ts";
-import { oauthRoutes } from "./oauth-routes.ts";
-import { searchRoutes } from "./search-routes.ts";
-import { streamRoutes } from "./stream-routes.ts";
-import { timelineRoutes } from "./timeline-routes.ts";
-import { tweetRoutes } from "./tweet-routes.ts";
-import { userRoutes } from "./user-routes.ts";
+import { accountRoutes } from "./routes/accounts.ts";
+import { appRoutes } from "./routes/apps.ts";
+import { edgeRoutes } from "./routes/edges.ts";
+import { engagementRoutes } from "./routes/engagements.ts";
+import { exportRoute } from "./routes/export.ts";
+import { oauthRoutes } from "./routes/oauth.ts";
+import { searchRoutes } from "./routes/search.ts";
+import { streamRoutes } from "./routes/streams.ts";
+import { timelineRoutes } from "./routes/timelines.ts";
+import { tweetRoutes } from "./routes/tweets.ts";
+import { userRoutes } from "./routes/users.ts";
 
 /** Every endpoint under /auth and /2. */
 export const endpoints: Endpoint[] = [

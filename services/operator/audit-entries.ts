@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isId, newestFirst } from "../../mixins/shard-db/ids.ts";
 import type { Id } from "../contracts/actions.ts";
 import { DELETED, MEANWHILE_MS } from "../tweet/tweet-cache.ts";
-import { REVOKED } from "../user/session-entry.ts";
+import { REVOKED } from "../user/sessions/session-entry.ts";
 
 /** Marked sets, windowed lists, leased entries and bodies, by the names that their keys have. */
 const SETS = ["following", "blocked", "muted", "pulled"] as const;

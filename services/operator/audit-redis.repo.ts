@@ -1,6 +1,6 @@
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/actions.ts";
-import type { SessionRow } from "../user/session.repo.ts";
+import type { SessionRow } from "../user/sessions/session.repo.ts";
 
 /** The relations of some users. */
 export interface RelationsRow {

@@ -1,6 +1,6 @@
 import { isId } from "../../mixins/shard-db/ids.ts";
 import type { Id } from "../contracts/actions.ts";
-import type { TokenRef } from "./tokens.ts";
+import type { TokenRef } from "./sessions/tokens.ts";
 
 /** The user that a job names. Throws where it names none. */
 export function idIn(key: unknown): Id {

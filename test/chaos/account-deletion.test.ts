@@ -1,6 +1,6 @@
 import { sql } from "../../mixins/shard-db/index.ts";
 import { errorCode } from "../../services/contracts/errors.ts";
-import { hashPassword } from "../../services/user/passwords.ts";
+import { hashPassword } from "../../services/user/account/passwords.ts";
 import { type Person, Roost } from "../support/roost.ts";
 
 const password = "correct horse";

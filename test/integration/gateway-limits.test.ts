@@ -1,8 +1,8 @@
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import type { Scope } from "../../services/contracts/scopes.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
-import { Sessions } from "../../services/user/sessions.ts";
-import { appToken, makeClientId, makeSecret } from "../../services/user/tokens.ts";
+import { Sessions } from "../../services/user/sessions/index.ts";
+import { appToken, makeClientId, makeSecret } from "../../services/user/sessions/tokens.ts";
 import { send } from "../support/client.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
-import { judgeRefresh } from "../../services/user/refresh-rules.ts";
+import { judgeRefresh } from "../../services/user/sessions/refresh-rules.ts";
 import { Client, send } from "../support/client.ts";
 import { HeldTable } from "../support/held-table.ts";
 import { eventually, Roost } from "../support/roost.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { generateSync } from "json-schema-faker";
-import type { OpenApiDocument, Operation, Parameter } from "../../services/gateway/openapi.ts";
+import type { OpenApiDocument, Operation, Parameter } from "../../services/gateway/reference/openapi.ts";
 import type { JsonSchema } from "../../services/gateway/schema.ts";
 
 /** A request to be sent, as it goes out. */

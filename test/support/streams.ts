@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { get, type IncomingMessage } from "node:http";
 import { sql } from "../../mixins/shard-db/index.ts";
-import { makeClientId, makeToken, parseToken } from "../../services/user/tokens.ts";
+import { makeClientId, makeToken, parseToken } from "../../services/user/sessions/tokens.ts";
 import { eventually, type Roost } from "./roost.ts";
 
 /** One thing that a stream delivered. */

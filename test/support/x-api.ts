@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { type OpenApiDocument, openApiDocument } from "../../services/gateway/openapi.ts";
-import { parseQuery } from "../../services/gateway/query.ts";
+import { parseQuery } from "../../services/gateway/http/query.ts";
+import { type OpenApiDocument, openApiDocument } from "../../services/gateway/reference/openapi.ts";
 import { endpoints } from "../../services/gateway/routes.ts";
 import { spokenIn } from "../../services/gateway/vocabulary.ts";
 import { closed, inJsonSchema } from "./x-api-schema.ts";

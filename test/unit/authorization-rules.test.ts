@@ -1,4 +1,8 @@
-import { authorizationFault, challengeMethod, scopesIn } from "../../services/user/authorization-rules.ts";
+import {
+  authorizationFault,
+  challengeMethod,
+  scopesIn,
+} from "../../services/user/oauth/authorization-rules.ts";
 
 const good = {
   client_id: "an-app",

@@ -1,4 +1,4 @@
-import { cookieOf, setCookie } from "../../services/gateway/cookies.ts";
+import { cookieOf, setCookie } from "../../services/gateway/http/cookies.ts";
 
 describe("cookies", () => {
   it.each([

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
-import { Cors } from "../../services/gateway/cors.ts";
+import { Cors } from "../../services/gateway/http/cors.ts";
 
 const APP = "https://app.example";
 const open: Server[] = [];

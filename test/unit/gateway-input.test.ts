@@ -11,11 +11,11 @@ import {
   time,
   usernames,
 } from "../../services/gateway/fields.ts";
+import { parseQuery } from "../../services/gateway/http/query.ts";
 import { tweetFields } from "../../services/gateway/present/tweet-fields.ts";
 import { tweetExpansions } from "../../services/gateway/present/tweets.ts";
 import { userFields } from "../../services/gateway/present/users.ts";
 import { describe as describeError } from "../../services/gateway/problem.ts";
-import { parseQuery } from "../../services/gateway/query.ts";
 import { type Routed, Router } from "../../services/gateway/router.ts";
 
 /** The names of the parameters that a 400 complains about; undefined where nothing was thrown. */

@@ -1,4 +1,4 @@
-import { clientIp, limitedAs } from "../../services/gateway/client-ip.ts";
+import { clientIp, limitedAs } from "../../services/gateway/http/client-ip.ts";
 import { LocalBuckets } from "../../services/gateway/local-buckets.ts";
 
 describe("token buckets of one process", () => {

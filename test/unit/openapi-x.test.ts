@@ -1,4 +1,4 @@
-import type { OpenApiDocument } from "../../services/gateway/openapi.ts";
+import type { OpenApiDocument } from "../../services/gateway/reference/openapi.ts";
 import type { JsonSchema } from "../../services/gateway/schema.ts";
 import { ourDocument, xDocument } from "../support/x-api.ts";
 

@@ -1,4 +1,9 @@
-import { formTarget, isRegistered, redirectFault, withParameters } from "../../services/user/redirects.ts";
+import {
+  formTarget,
+  isRegistered,
+  redirectFault,
+  withParameters,
+} from "../../services/user/oauth/redirects.ts";
 
 describe("an address that people are sent back to", () => {
   it.each([

@@ -1,5 +1,5 @@
 import { errorCode } from "../../services/contracts/errors.ts";
-import { Gate, hashPassword, verifyPassword } from "../../services/user/passwords.ts";
+import { Gate, hashPassword, verifyPassword } from "../../services/user/account/passwords.ts";
 
 describe("passwords", () => {
   it("are stored as salted argon2id and verified", async () => {

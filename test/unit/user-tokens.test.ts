@@ -1,4 +1,4 @@
-import { decodeSession, encodeSession, REVOKED } from "../../services/user/session-entry.ts";
+import { decodeSession, encodeSession, REVOKED } from "../../services/user/sessions/session-entry.ts";
 import {
   appToken,
   bucketOfClient,
@@ -7,7 +7,7 @@ import {
   makeToken,
   parseRefreshToken,
   parseToken,
-} from "../../services/user/tokens.ts";
+} from "../../services/user/sessions/tokens.ts";
 
 describe("tokens", () => {
   it("carry their bucket and are looked up by a hash", () => {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { limits } from "../../../config/limits.ts";
-import { startStream } from "../reply.ts";
+import { startStream } from "../http/reply.ts";
 
 /** How a stream looks on the wire. */
 export interface StreamFormat {

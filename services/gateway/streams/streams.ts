@@ -8,7 +8,7 @@ import type { Id } from "../../contracts/actions.ts";
 import type { Meta } from "../../contracts/context.ts";
 import type { EventMap } from "../../contracts/events.ts";
 import { ownerOf } from "../../tweet/stream/owner.ts";
-import { startStream } from "../reply.ts";
+import { startStream } from "../http/reply.ts";
 import { type Calls, callsOn } from "./calls.ts";
 import { Connections } from "./connections.ts";
 import { Feed } from "./feed.ts";

@@ -1,7 +1,7 @@
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
 import { type Meta, requireViewer } from "../../contracts/context.ts";
 import { RoostError } from "../../contracts/errors.ts";
-import { bucketOfClient } from "../../user/tokens.ts";
+import { bucketOfClient } from "../../user/sessions/tokens.ts";
 
 /** Whose rules are meant, and where they are. */
 export interface RuleOwner {
