@@ -1,7 +1,9 @@
 import type { CallingOptions, Context } from "moleculer";
-import type { ActionName, App, Id, ParamsOf, ResultOf, Viewer } from "./actions.ts";
+import type { ActionName, ParamsOf, ResultOf } from "./actions.ts";
 import { RoostError } from "./errors.ts";
 import type { EventMap, EventName } from "./events.ts";
+import type { App, Viewer } from "./sessions.ts";
+import type { Id } from "./users.ts";
 
 export interface Meta {
   /** Set by the gateway alone; absent for a signed-out client. */

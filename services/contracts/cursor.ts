@@ -1,6 +1,6 @@
 import { isId } from "../../mixins/shard-db/ids.ts";
-import type { Id } from "./actions.ts";
 import { invalidField } from "./errors.ts";
+import type { Id } from "./users.ts";
 
 /** Where a page begins: with what is older than an id, or with what is next newer. */
 export interface Position {

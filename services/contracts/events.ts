@@ -1,4 +1,4 @@
-import type { Id } from "./actions.ts";
+import type { Id } from "./users.ts";
 
 /** Every event that crosses the broker, and its payload. No acknowledged write relies on one arriving. */
 export interface EventMap {

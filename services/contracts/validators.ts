@@ -1,6 +1,6 @@
 import { limits } from "../../config/limits.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
-import { EXCLUDABLE, TWEET_EXPANSIONS } from "./actions.ts";
+import { EXCLUDABLE, TWEET_EXPANSIONS } from "./tweets.ts";
 
 interface Fault {
   type: string;

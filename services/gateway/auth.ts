@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RateClass } from "../../config/limits.ts";
-import type { TokenSession } from "../contracts/actions.ts";
 import type { Ctx } from "../contracts/context.ts";
 import { errorCode, RoostError } from "../contracts/errors.ts";
+import type { TokenSession } from "../contracts/sessions.ts";
 import { decodeSession } from "../user/sessions/session-entry.ts";
 import { parseToken, type TokenRef } from "../user/sessions/tokens.ts";
 import { clientIp } from "./http/client-ip.ts";

@@ -1,5 +1,5 @@
-import type { App, TokenSession, Viewer } from "../contracts/actions.ts";
 import { missingScopes, type Scope } from "../contracts/scopes.ts";
+import type { App, TokenSession, Viewer } from "../contracts/sessions.ts";
 import { GatewayError } from "./problem.ts";
 
 /** Who stands behind an access token: a user, or an app by itself. */

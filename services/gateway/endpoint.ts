@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { RateClass } from "../../config/limits.ts";
-import type { App, Viewer } from "../contracts/actions.ts";
 import type { Ctx, Meta } from "../contracts/context.ts";
 import type { Scope } from "../contracts/scopes.ts";
+import type { App, Viewer } from "../contracts/sessions.ts";
 import type { Admission } from "./auth.ts";
 import { type Caller, callerOf, requireApp, requireUser } from "./caller.ts";
 import { type Shape, shape } from "./fields.ts";

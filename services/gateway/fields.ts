@@ -1,8 +1,8 @@
 import FastestValidator, { type ValidationError, type ValidationRuleObject } from "fastest-validator";
 import { limits } from "../../config/limits.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
-import type { Id } from "../contracts/actions.ts";
 import type { FieldError } from "../contracts/errors.ts";
+import type { Id } from "../contracts/users.ts";
 import { isTime } from "../contracts/validators.ts";
 import { fieldError, invalidRequest } from "./problem.ts";
 import type { JsonSchema } from "./schema.ts";

@@ -1,7 +1,7 @@
 import { limits, type RateClass } from "../../config/limits.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import { Script } from "../../mixins/redis/script.ts";
-import type { TokenSession } from "../contracts/actions.ts";
+import type { TokenSession } from "../contracts/sessions.ts";
 import type { TokenRef } from "../user/sessions/tokens.ts";
 import { type Limit, LocalBuckets, type Verdict } from "./local-buckets.ts";
 

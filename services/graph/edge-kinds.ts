@@ -1,4 +1,4 @@
-import type { EdgeKind } from "../contracts/actions.ts";
+import type { EdgeKind } from "../contracts/edges.ts";
 
 /** What an edge joins, and the counters that it moves. */
 export interface EdgeShape {

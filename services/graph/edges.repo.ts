@@ -1,7 +1,8 @@
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb, Tx } from "../../mixins/shard-db/index.ts";
 import { sql } from "../../mixins/shard-db/sql.ts";
-import type { EdgeDirection, EdgeKind, Id } from "../contracts/actions.ts";
+import type { EdgeDirection, EdgeKind } from "../contracts/edges.ts";
+import type { Id } from "../contracts/users.ts";
 import { shapeOf } from "./edge-kinds.ts";
 
 /** An edge by its ends; what outbox jobs of kind "edge" name. */

@@ -1,15 +1,11 @@
 import { isId } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import {
-  EDGE_KINDS,
-  type Id,
-  type ParamsOf,
-  type RelationKind,
-  type ResultOf,
-  type Viewer,
-} from "../contracts/actions.ts";
+import type { ParamsOf, ResultOf } from "../contracts/actions.ts";
 import { readCursor } from "../contracts/cursor.ts";
+import { EDGE_KINDS, type RelationKind } from "../contracts/edges.ts";
 import { invalidField, RoostError } from "../contracts/errors.ts";
+import type { Viewer } from "../contracts/sessions.ts";
+import type { Id } from "../contracts/users.ts";
 import type { UserReader } from "../user/user-reader.ts";
 import { pageOfEdges } from "./edge-page.ts";
 import { addEdge, type EdgeKey, listEdges, removeEdge, userExists } from "./edges.repo.ts";

@@ -1,9 +1,12 @@
 import type { Resources } from "../../mixins/resources.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id, ParamsOf, ResultOf, TimelinePage, UserPage, Viewer } from "../contracts/actions.ts";
+import type { ParamsOf, ResultOf } from "../contracts/actions.ts";
 import { requireSelf } from "../contracts/context.ts";
 import { readCursor } from "../contracts/cursor.ts";
 import { RoostError } from "../contracts/errors.ts";
+import type { Viewer } from "../contracts/sessions.ts";
+import type { TimelinePage } from "../contracts/tweets.ts";
+import type { Id, UserPage } from "../contracts/users.ts";
 import { originalId, requireOriginal } from "../tweet/originals.ts";
 import { TweetLists } from "../tweet/tweet-lists.ts";
 import { UserReader } from "../user/user-reader.ts";

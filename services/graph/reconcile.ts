@@ -1,6 +1,6 @@
 import type { RedisStore } from "../../mixins/redis/index.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import { type EdgeKey, mirrorEdge } from "./edges.repo.ts";
 
 /**

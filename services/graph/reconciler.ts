@@ -4,8 +4,8 @@ import { removeJobs, retrySoon } from "../../mixins/outbox.repo.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
 import { errorCode, unavailable } from "../contracts/errors.ts";
+import type { Id } from "../contracts/users.ts";
 import type { EdgeKey } from "./edges.repo.ts";
 import { reconcileEdge } from "./reconcile.ts";
 

@@ -1,4 +1,4 @@
-import { EDGE_KINDS } from "../contracts/actions.ts";
+import { EDGE_KINDS } from "../contracts/edges.ts";
 import { shapeOf } from "../graph/edge-kinds.ts";
 
 /** Kinds of edges and the counters that they move, as two columns. */

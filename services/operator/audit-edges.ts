@@ -1,5 +1,5 @@
 import { newestFirst } from "../../mixins/shard-db/ids.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import type { EdgeKey } from "../graph/edges.repo.ts";
 
 /** The edges of one kind whose sources are in one bucket, summed up: how many, and the sum of their 64-bit hashes. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { isId, newestFirst } from "../../mixins/shard-db/ids.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import { DELETED, MEANWHILE_MS } from "../tweet/tweet-cache.ts";
 import { REVOKED } from "../user/sessions/session-entry.ts";
 

@@ -1,4 +1,5 @@
-import { type Id, RELATION_KINDS } from "../contracts/actions.ts";
+import { RELATION_KINDS } from "../contracts/edges.ts";
+import type { Id } from "../contracts/users.ts";
 import type { Entry, Fault } from "./audit-entries.ts";
 
 /** Whose entries are about to be put right, because a job that does so is queued. */

@@ -1,4 +1,4 @@
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import type { EdgeKey } from "../graph/edges.repo.ts";
 
 /** An edge whose two rows disagree: the id that each holds, null where it is missing. */

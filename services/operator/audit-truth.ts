@@ -1,7 +1,7 @@
 import { limits } from "../../config/limits.ts";
 import { isId, newestFirst } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import { toTweet, tweetsByIds } from "../tweet/tweet.repo.ts";
 import { ALIVE, DELETED } from "../tweet/tweet-cache.ts";
 import { tokenSession } from "../user/sessions/session.repo.ts";

@@ -1,7 +1,7 @@
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Snapshot } from "../../mixins/shard-db/snapshots.ts";
 import type { Statement } from "../../mixins/shard-db/sql.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import type { EdgeKey } from "../graph/edges.repo.ts";
 import { type CountedKinds, OWN_TWEETS } from "./audit-counters.ts";
 import type { EdgeRow, EdgeSum } from "./audit-edges.ts";

@@ -1,5 +1,5 @@
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 
 /** A job that was given up. */
 export interface DeadLetter {

@@ -1,7 +1,7 @@
 import { readCommandLine, UsageError } from "../../config/command-line.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import { authorNow, pinMode } from "../timeline/fanout.repo.ts";
 import type { Wanted } from "../timeline/fanout-policy.ts";
 import { type OperatorCommand, onShards } from "./command.ts";

@@ -1,5 +1,5 @@
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import type { Rates } from "./fanout-cost.ts";
 
 /** An author's rates as they are stored; null before the first measurement. */

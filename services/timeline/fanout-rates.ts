@@ -4,7 +4,7 @@ import type { RedisStore } from "../../mixins/redis/index.ts";
 import { Script } from "../../mixins/redis/script.ts";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import { followersAfter } from "./fanout.repo.ts";
 import { type FollowerRates, type Rates, smooth } from "./fanout-cost.ts";
 import { beginRates, storeRates } from "./fanout-rates.repo.ts";

@@ -1,6 +1,7 @@
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
-import type { Id, Tweet } from "../contracts/actions.ts";
+import type { Tweet } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import { type TweetRow, toTweet } from "../tweet/tweet.repo.ts";
 import type { Author, FanoutMode, Wanted } from "./fanout-policy.ts";
 import { type RatesRow, toRates } from "./fanout-rates.repo.ts";

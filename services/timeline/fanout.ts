@@ -9,7 +9,7 @@ import { changeSets } from "../../mixins/redis/marked-set.ts";
 import { leaseMs, pushToWindows } from "../../mixins/redis/windowed-list.ts";
 import { idTimeMs, isId } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import { TweetCache } from "../tweet/tweet-cache.ts";
 import {
   authorNow,

@@ -14,7 +14,7 @@ import {
 } from "../../mixins/redis/windowed-list.ts";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import type { Standing } from "./rules.ts";
 import { buildList, pullAuthors, relationsOf } from "./timeline.repo.ts";
 

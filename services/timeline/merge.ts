@@ -1,6 +1,7 @@
 import type { Window } from "../../mixins/redis/windowed-list.ts";
 import { firstIdAt, idBefore, newestFirst } from "../../mixins/shard-db/ids.ts";
-import type { Id, SearchRange } from "../contracts/actions.ts";
+import type { SearchRange } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 
 /** Which ids a page may hold: older than `before`, newer than `after` (both exclusive). */
 export interface Range {

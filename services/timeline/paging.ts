@@ -1,6 +1,7 @@
 import { type Slice, WHOLE, type Window } from "../../mixins/redis/windowed-list.ts";
 import { idAfter, newestFirst } from "../../mixins/shard-db/ids.ts";
-import type { Id, Tweet } from "../contracts/actions.ts";
+import type { Tweet } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import { intersect, mergeWindows, type Range } from "./merge.ts";
 
 /** What a page is asked for: a range of ids, how many, and from which end of the range. */

@@ -1,4 +1,5 @@
-import type { Id, Tweet } from "../contracts/actions.ts";
+import type { Tweet } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import { existsIn, referenceOf } from "../tweet/references.ts";
 
 /** How a viewer stands to an author. */

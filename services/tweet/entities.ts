@@ -1,6 +1,7 @@
 import twitterText from "twitter-text";
-import type { Id, TweetEntities } from "../contracts/actions.ts";
 import { invalidField } from "../contracts/errors.ts";
+import type { TweetEntities } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import { idUnder } from "../user/handles.ts";
 
 /** Weighted length of a tweet's text at most; a URL counts as 23, CJK and emoji as 2. */

@@ -1,4 +1,5 @@
-import type { Id, Included, Tweet, TweetExpansion, TweetExtras } from "../contracts/actions.ts";
+import type { Included, Tweet, TweetExpansion, TweetExtras } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import type { UserReader } from "../user/user-reader.ts";
 import { referenceOf } from "./references.ts";
 import type { TweetCache } from "./tweet-cache.ts";

@@ -1,6 +1,7 @@
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type { Id, Tweet } from "../contracts/actions.ts";
 import { RoostError } from "../contracts/errors.ts";
+import type { Tweet } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import { referenceOf } from "./references.ts";
 import { tweetNow } from "./tweet.repo.ts";
 

@@ -1,4 +1,6 @@
-import type { EdgeKind, Excludable, Id, Tweet, TweetEntities, TweetReference } from "../contracts/actions.ts";
+import type { EdgeKind } from "../contracts/edges.ts";
+import type { Excludable, Tweet, TweetEntities, TweetReference } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 
 /** What a tweet refers to in one way, if it does. */
 export function referenceOf(

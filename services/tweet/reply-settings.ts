@@ -1,4 +1,5 @@
-import type { Id, Tweet } from "../contracts/actions.ts";
+import type { Tweet } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 
 /** Whether a tweet's author lets a user reply; `isFollowed`: whether the author follows them. Nobody is a subscriber or verified. Pure. */
 export function mayReply(user: Id, tweet: Tweet, isFollowed: boolean): boolean {

@@ -1,15 +1,10 @@
 import type { Resources } from "../../mixins/resources.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
-import type {
-  EdgeDirection,
-  EdgeKind,
-  Excludable,
-  Id,
-  ParamsOf,
-  TimelinePage,
-  TweetListQuery,
-} from "../contracts/actions.ts";
+import type { ParamsOf } from "../contracts/actions.ts";
 import { readCursor } from "../contracts/cursor.ts";
+import type { EdgeDirection, EdgeKind } from "../contracts/edges.ts";
+import type { Excludable, TimelinePage, TweetListQuery } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import { pageOfEdges } from "../graph/edge-page.ts";
 import { blockedAmong, listEdges } from "../graph/edges.repo.ts";
 import { UserReader } from "../user/user-reader.ts";

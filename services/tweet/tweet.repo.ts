@@ -2,8 +2,9 @@ import { hash } from "node:crypto";
 import { limits } from "../../config/limits.ts";
 import { bucketOf, idTime } from "../../mixins/shard-db/ids.ts";
 import { type ReadOptions, type ShardDb, sql, type Tx } from "../../mixins/shard-db/index.ts";
-import type { Id, ReplySettings, Tweet, TweetEntities, TweetReference } from "../contracts/actions.ts";
 import { RoostError } from "../contracts/errors.ts";
+import type { ReplySettings, Tweet, TweetEntities, TweetReference } from "../contracts/tweets.ts";
+import type { Id } from "../contracts/users.ts";
 import { type EdgeKey, INLINE_GRACE } from "../graph/edges.repo.ts";
 import { edgesOf } from "./references.ts";
 

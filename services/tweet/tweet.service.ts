@@ -3,9 +3,10 @@ import { limits } from "../../config/limits.ts";
 import { Batcher } from "../../mixins/batcher.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
-import { GRANULARITIES, REPLY_SETTINGS } from "../contracts/actions.ts";
 import { type Ctx, requireReader } from "../contracts/context.ts";
+import { GRANULARITIES } from "../contracts/search.ts";
 import { actionsOf } from "../contracts/service.ts";
+import { REPLY_SETTINGS } from "../contracts/tweets.ts";
 import {
   cursor,
   exclude,

@@ -1,4 +1,4 @@
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 
 /** What `user.resolve` found under a username, whatever its case. Some are called like members of every object. Pure. */
 export function idUnder(found: Readonly<Record<string, Id>>, username: string): Id | undefined {

@@ -1,5 +1,5 @@
 import { isId } from "../../mixins/shard-db/ids.ts";
-import type { Id } from "../contracts/actions.ts";
+import type { Id } from "../contracts/users.ts";
 import type { TokenRef } from "./sessions/tokens.ts";
 
 /** The user that a job names. Throws where it names none. */

@@ -1,7 +1,7 @@
 import { readThrough } from "../../mixins/redis/leased.ts";
 import type { Resources } from "../../mixins/resources.ts";
 import { idTime } from "../../mixins/shard-db/ids.ts";
-import type { Id, PublicUser, UserExtras } from "../contracts/actions.ts";
+import type { Id, PublicUser, UserExtras } from "../contracts/users.ts";
 import { UserRepo, type UserRow } from "./user.repo.ts";
 
 const TTL_MS = 86_400_000;

@@ -1,6 +1,6 @@
 import { bucketOf, bucketOfHandle } from "../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql, type Tx } from "../../mixins/shard-db/index.ts";
-import type { Id, ProfileChange, UserMetrics } from "../contracts/actions.ts";
+import type { Id, ProfileChange, UserMetrics } from "../contracts/users.ts";
 
 /** What a user says about themself, as kept in `users.profile`. */
 export interface Profile {

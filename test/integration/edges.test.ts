@@ -1,5 +1,5 @@
 import { sql } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../../services/contracts/actions.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import { addEdge, type EdgeKey, mirrorEdge, removeEdge } from "../../services/graph/edges.repo.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
 

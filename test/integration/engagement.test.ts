@@ -1,4 +1,6 @@
-import type { EngagementKind, Id, TweetMetrics } from "../../services/contracts/actions.ts";
+import type { EngagementKind } from "../../services/contracts/edges.ts";
+import type { TweetMetrics } from "../../services/contracts/tweets.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import { type Person, Roost } from "../support/roost.ts";
 
 describe("what users do with tweets, on any shards", () => {

@@ -1,5 +1,5 @@
 import { type Dispatcher, request } from "undici";
-import type { Session } from "../../services/contracts/actions.ts";
+import type { Session } from "../../services/contracts/sessions.ts";
 import { gatewayPort } from "../../services/gateway/gateway.service.ts";
 import { eventually, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { scatter } from "../../mixins/shard-db/scatter.ts";
-import type { Id, TimelineQuery, Tweet } from "../../services/contracts/actions.ts";
+import type { TimelineQuery, Tweet } from "../../services/contracts/tweets.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import { referenceOf } from "../../services/tweet/references.ts";
 import { type Person, Roost } from "../support/roost.ts";
 

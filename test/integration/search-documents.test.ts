@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
-import type { Tweet, TweetEntities, TweetReference } from "../../services/contracts/actions.ts";
+import type { Tweet, TweetEntities, TweetReference } from "../../services/contracts/tweets.ts";
 import { documentOf } from "../../services/tweet/search/document.ts";
 import { matches, tsqueryOf } from "../../services/tweet/search/interpret.ts";
 import { parseQuery, withUserIds } from "../../services/tweet/search/query.ts";

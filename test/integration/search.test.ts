@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { idTimeMs } from "../../mixins/shard-db/ids.ts";
 import { scatter } from "../../mixins/shard-db/scatter.ts";
-import type { Id, ParamsOf } from "../../services/contracts/actions.ts";
+import type { ParamsOf } from "../../services/contracts/actions.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import { type Person, Roost } from "../support/roost.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 

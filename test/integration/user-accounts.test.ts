@@ -1,7 +1,7 @@
 import { bucketOf, bucketOfHandle } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
-import type { Session } from "../../services/contracts/actions.ts";
 import { errorCode } from "../../services/contracts/errors.ts";
+import type { Session } from "../../services/contracts/sessions.ts";
 import { eventually, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";

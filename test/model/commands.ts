@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
-import { type Id, RELATION_KINDS } from "../../services/contracts/actions.ts";
+import { RELATION_KINDS } from "../../services/contracts/edges.ts";
 import { errorCode } from "../../services/contracts/errors.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import { pinMode } from "../../services/timeline/fanout.repo.ts";
 import type { Person } from "../support/roost.ts";
 import type { World } from "./world.ts";

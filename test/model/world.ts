@@ -2,7 +2,7 @@ import { Redis } from "ioredis";
 import type { ServiceBroker } from "moleculer";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
-import type { Id } from "../../services/contracts/actions.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import { Cluster, type ServiceProcess } from "../support/cluster.ts";
 import { type Person, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";

@@ -1,5 +1,6 @@
 import type { ServiceBroker } from "moleculer";
-import type { Id, Tweet } from "../../services/contracts/actions.ts";
+import type { Tweet } from "../../services/contracts/tweets.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import type { RunningNode } from "../../services/node.ts";
 import type { Person, Roost } from "./roost.ts";
 

@@ -1,4 +1,5 @@
-import type { PublicUser, Tweet } from "../../services/contracts/actions.ts";
+import type { Tweet } from "../../services/contracts/tweets.ts";
+import type { PublicUser } from "../../services/contracts/users.ts";
 import { shape } from "../../services/gateway/fields.ts";
 import {
   timelineAnswer,

@@ -1,4 +1,4 @@
-import type { Tweet } from "../../services/contracts/actions.ts";
+import type { Tweet } from "../../services/contracts/tweets.ts";
 import { documentOf } from "../../services/tweet/search/document.ts";
 import { matches, tsqueryOf } from "../../services/tweet/search/interpret.ts";
 import { parseQuery, QueryError, usernamesIn, withUserIds } from "../../services/tweet/search/query.ts";

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import type { Slice, Window } from "../../mixins/redis/windowed-list.ts";
 import { newestFirst } from "../../mixins/shard-db/ids.ts";
-import type { Id, Tweet } from "../../services/contracts/actions.ts";
+import type { Tweet } from "../../services/contracts/tweets.ts";
+import type { Id } from "../../services/contracts/users.ts";
 import { type Ask, pageFromRows, pageFromWindows } from "../../services/timeline/paging.ts";
 
 const idOf = (n: number): Id => String(1_000_000_000_000_000_000n + BigInt(n));

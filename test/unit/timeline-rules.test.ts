@@ -1,5 +1,5 @@
-import type { Tweet, TweetReference } from "../../services/contracts/actions.ts";
 import { cursorsAround, readCursor, writeCursor } from "../../services/contracts/cursor.ts";
+import type { Tweet, TweetReference } from "../../services/contracts/tweets.ts";
 import { belongsInHome, belongsOnPage, type Known, type Standing } from "../../services/timeline/rules.ts";
 import { isExcluded } from "../../services/tweet/references.ts";
 

@@ -1,4 +1,4 @@
-import type { ReplySettings, Tweet, TweetExpansion } from "../../services/contracts/actions.ts";
+import type { ReplySettings, Tweet, TweetExpansion } from "../../services/contracts/tweets.ts";
 import { usersNamedBy } from "../../services/tweet/expansions.ts";
 import { mayReply } from "../../services/tweet/reply-settings.ts";
 

@@ -1,4 +1,6 @@
-import type { Id, PublicTweet, PublicUser, ResultOf, TimelinePage } from "../../contracts/actions.ts";
+import type { ResultOf } from "../../contracts/actions.ts";
+import type { PublicTweet, TimelinePage } from "../../contracts/tweets.ts";
+import type { Id, PublicUser } from "../../contracts/users.ts";
 import { notFound, notFoundProblem, type ResourceType } from "../problem.ts";
 import type { TypeOf } from "../schema.ts";
 import { type Beside, beside, includesOf } from "./includes.ts";

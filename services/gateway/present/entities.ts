@@ -1,4 +1,4 @@
-import type { TweetEntities } from "../../contracts/actions.ts";
+import type { TweetEntities } from "../../contracts/tweets.ts";
 
 /** What RFC 3986 lets stand in a URL behind its scheme; one `#` at most. */
 const URI = /^https?:\/\/[\w\-.~:/?@!$&'()*+,;=%]+(?:#[\w\-.~:/?@!$&'()*+,;=%]*)?$/i;

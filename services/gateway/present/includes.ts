@@ -1,4 +1,5 @@
-import type { Id, PublicTweet, PublicUser, TweetExpansion } from "../../contracts/actions.ts";
+import type { PublicTweet, TweetExpansion } from "../../contracts/tweets.ts";
+import type { Id, PublicUser } from "../../contracts/users.ts";
 import { referenceOf } from "../../tweet/references.ts";
 import { notFoundProblem, unauthorizedProblem } from "../problem.ts";
 import type { Includes, Problem } from "./objects.ts";

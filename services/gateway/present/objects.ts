@@ -1,4 +1,4 @@
-import { REPLY_SETTINGS } from "../../contracts/actions.ts";
+import { REPLY_SETTINGS } from "../../contracts/tweets.ts";
 import {
   boolean,
   choice,

@@ -1,4 +1,5 @@
-import type { RefusedRule, ResultOf } from "../../contracts/actions.ts";
+import type { ResultOf } from "../../contracts/actions.ts";
+import type { RefusedRule } from "../../contracts/search.ts";
 import type { TypeOf } from "../schema.ts";
 import type { Problem, RULES_ANSWER, RULES_CHANGED } from "./objects.ts";
 

@@ -1,4 +1,4 @@
-import type { PublicTweet } from "../../contracts/actions.ts";
+import type { PublicTweet } from "../../contracts/tweets.ts";
 import { referenceOf } from "../../tweet/references.ts";
 import { presentEntities } from "./entities.ts";
 import { TWEET_FIELDS } from "./names.ts";

@@ -4,7 +4,7 @@ import {
   TWEET_EXPANSIONS,
   type TweetExpansion,
   type TweetExtras,
-} from "../../contracts/actions.ts";
+} from "../../contracts/tweets.ts";
 import { MEDIA_FIELDS, PLACE_FIELDS, POLL_FIELDS, TWEET_EXPANSION_NAMES } from "./names.ts";
 import { ignored, selection } from "./selection.ts";
 import { type TweetKey, type TweetSelection, tweetFields } from "./tweet-fields.ts";

@@ -1,4 +1,4 @@
-import type { Id, PublicUser, UserExtras } from "../../contracts/actions.ts";
+import type { Id, PublicUser, UserExtras } from "../../contracts/users.ts";
 import { extractEntities } from "../../tweet/entities.ts";
 import { presentEntities } from "./entities.ts";
 import { USER_EXPANSION_NAMES, USER_FIELDS } from "./names.ts";

@@ -1,6 +1,6 @@
-import type { Session, Viewer } from "../../contracts/actions.ts";
 import type { Ctx } from "../../contracts/context.ts";
 import { RoostError } from "../../contracts/errors.ts";
+import type { Session, Viewer } from "../../contracts/sessions.ts";
 import { NAME, PASSWORD, USERNAME } from "../../user/rules.ts";
 import { type Endpoint, forAnyone, forViewer } from "../endpoint.ts";
 import { field, shape, text, username, uuid } from "../fields.ts";

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { AuthorizationQuery, PublicUser, Viewer } from "../../contracts/actions.ts";
 import { errorCode } from "../../contracts/errors.ts";
+import type { AuthorizationQuery, Viewer } from "../../contracts/sessions.ts";
+import type { PublicUser } from "../../contracts/users.ts";
 import { USERNAME } from "../../user/rules.ts";
 import type { Admission } from "../auth.ts";
 import type { Documented, Endpoint, RawRequest } from "../endpoint.ts";

@@ -1,7 +1,8 @@
 import { limits } from "../../../config/limits.ts";
-import type { EdgeDirection, Id, RelationKind } from "../../contracts/actions.ts";
 import { type Ctx, requireSelf } from "../../contracts/context.ts";
+import type { EdgeDirection, RelationKind } from "../../contracts/edges.ts";
 import { READ_SCOPES, type Scope } from "../../contracts/scopes.ts";
+import type { Id } from "../../contracts/users.ts";
 import { type Endpoint, forReader, forViewer } from "../endpoint.ts";
 import { id, pageSize, paginationToken, type Shape, shape } from "../fields.ts";
 import { userPageAnswer } from "../present/answers.ts";

@@ -1,7 +1,8 @@
 import { limits } from "../../../config/limits.ts";
-import { EXCLUDABLE, type Excludable, type Id } from "../../contracts/actions.ts";
 import { type Ctx, requireSelf } from "../../contracts/context.ts";
 import { READ_SCOPES } from "../../contracts/scopes.ts";
+import { EXCLUDABLE, type Excludable } from "../../contracts/tweets.ts";
+import type { Id } from "../../contracts/users.ts";
 import { type Endpoint, forReader, forViewer } from "../endpoint.ts";
 import { id, optional, pageSize, paginationToken, type Shape, shape, someOf } from "../fields.ts";
 import { timelineAnswer, userPageAnswer } from "../present/answers.ts";

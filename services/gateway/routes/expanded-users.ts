@@ -1,6 +1,7 @@
 import { limits } from "../../../config/limits.ts";
-import type { Id, PublicTweet, PublicUser } from "../../contracts/actions.ts";
 import type { Ctx } from "../../contracts/context.ts";
+import type { PublicTweet } from "../../contracts/tweets.ts";
+import type { Id, PublicUser } from "../../contracts/users.ts";
 import { tweetsNamedBy, type UserView } from "../present/users.ts";
 
 /** Adds the tweets that users name and a view expands. Only then there is a second call. */

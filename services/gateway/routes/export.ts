@@ -1,6 +1,6 @@
 import { pipeline } from "node:stream/promises";
-import { EXPORT_SECTIONS } from "../../contracts/actions.ts";
 import type { Ctx } from "../../contracts/context.ts";
+import { EXPORT_SECTIONS } from "../../contracts/sessions.ts";
 import { callerOf, requireUser } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { startStream } from "../http/reply.ts";

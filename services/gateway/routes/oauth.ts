@@ -1,6 +1,6 @@
-import type { OAuthAnswer } from "../../contracts/actions.ts";
 import type { Ctx } from "../../contracts/context.ts";
 import { errorCode } from "../../contracts/errors.ts";
+import type { OAuthAnswer } from "../../contracts/sessions.ts";
 import type { Endpoint, RawRequest } from "../endpoint.ts";
 import { readFormOrJson } from "../http/body.ts";
 import { delivering } from "../http/delivery.ts";

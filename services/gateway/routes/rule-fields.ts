@@ -1,5 +1,6 @@
 import { limits } from "../../../config/limits.ts";
-import type { Id, ParamsOf } from "../../contracts/actions.ts";
+import type { ParamsOf } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { decoded, described, type Field, idsInBody, optional, part, shape } from "../fields.ts";
 
 type NewRule = ParamsOf<"tweet.addRules">["rules"][number];

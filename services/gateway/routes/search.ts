@@ -1,6 +1,7 @@
 import { limits } from "../../../config/limits.ts";
-import { GRANULARITIES, type SearchRange } from "../../contracts/actions.ts";
 import { READ_SCOPES } from "../../contracts/scopes.ts";
+import { GRANULARITIES } from "../../contracts/search.ts";
+import type { SearchRange } from "../../contracts/tweets.ts";
 import { type Endpoint, forReader } from "../endpoint.ts";
 import {
   described,

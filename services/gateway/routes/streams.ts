@@ -1,7 +1,7 @@
 import { limits } from "../../../config/limits.ts";
-import { EXCLUDABLE } from "../../contracts/actions.ts";
 import { requireSelf } from "../../contracts/context.ts";
 import { READ_SCOPES } from "../../contracts/scopes.ts";
+import { EXCLUDABLE } from "../../contracts/tweets.ts";
 import { type Endpoint, forReader, streaming } from "../endpoint.ts";
 import {
   described,

@@ -1,7 +1,8 @@
 import { limits } from "../../../config/limits.ts";
-import { EXCLUDABLE, type Excludable, type Id, type TimelineQuery } from "../../contracts/actions.ts";
 import { requireSelf } from "../../contracts/context.ts";
 import { READ_SCOPES } from "../../contracts/scopes.ts";
+import { EXCLUDABLE, type Excludable, type TimelineQuery } from "../../contracts/tweets.ts";
+import type { Id } from "../../contracts/users.ts";
 import { type Endpoint, forReader, forViewer } from "../endpoint.ts";
 import { id, optional, pageSize, paginationToken, shape, someOf, time } from "../fields.ts";
 import { timelineAnswer } from "../present/answers.ts";

@@ -1,6 +1,6 @@
 import { limits } from "../../../config/limits.ts";
-import { REPLY_SETTINGS } from "../../contracts/actions.ts";
 import { READ_SCOPES } from "../../contracts/scopes.ts";
+import { REPLY_SETTINGS } from "../../contracts/tweets.ts";
 import { type Endpoint, forReader, forViewer } from "../endpoint.ts";
 import {
   described,

@@ -1,8 +1,9 @@
 import { limits } from "../../../config/limits.ts";
 import { newestFirst } from "../../../mixins/shard-db/ids.ts";
 import { scatter } from "../../../mixins/shard-db/scatter.ts";
-import type { Id, StreamRule } from "../../contracts/actions.ts";
 import type { Meta } from "../../contracts/context.ts";
+import type { StreamRule } from "../../contracts/search.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { Calls } from "./calls.ts";
 import type { Outlet } from "./outlet.ts";
 import type { RuleSet } from "./rule-set.ts";

@@ -1,5 +1,6 @@
-import type { Id, ParamsOf } from "../../contracts/actions.ts";
+import type { ParamsOf } from "../../contracts/actions.ts";
 import type { Meta } from "../../contracts/context.ts";
+import type { Id } from "../../contracts/users.ts";
 import { usersNamedBy } from "../../tweet/expansions.ts";
 import { tweetAnswer } from "../present/answers.ts";
 import { extrasOf, type TweetsFound, type TweetView } from "../present/tweets.ts";

@@ -1,7 +1,9 @@
 import { limits } from "../../../config/limits.ts";
 import { Periodic } from "../../../mixins/periodic.ts";
 import { newestFirst } from "../../../mixins/shard-db/ids.ts";
-import type { Id, ResultOf, Tweet } from "../../contracts/actions.ts";
+import type { ResultOf } from "../../contracts/actions.ts";
+import type { Tweet } from "../../contracts/tweets.ts";
+import type { Id } from "../../contracts/users.ts";
 import { type Calls, NOBODY } from "./calls.ts";
 import { oldestOf } from "./id-time.ts";
 

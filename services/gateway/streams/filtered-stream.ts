@@ -1,6 +1,7 @@
 import { limits } from "../../../config/limits.ts";
 import { idTimeMs } from "../../../mixins/shard-db/ids.ts";
-import type { Id, Tweet } from "../../contracts/actions.ts";
+import type { Tweet } from "../../contracts/tweets.ts";
+import type { Id } from "../../contracts/users.ts";
 import { ownerOf } from "../../tweet/stream/owner.ts";
 import type { Streaming } from "../endpoint.ts";
 import type { TweetView } from "../present/tweets.ts";

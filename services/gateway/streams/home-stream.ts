@@ -1,7 +1,9 @@
 import { limits } from "../../../config/limits.ts";
 import { Periodic } from "../../../mixins/periodic.ts";
 import { newestFirst } from "../../../mixins/shard-db/ids.ts";
-import type { Excludable, Id, Tweet, Viewer } from "../../contracts/actions.ts";
+import type { Viewer } from "../../contracts/sessions.ts";
+import type { Excludable, Tweet } from "../../contracts/tweets.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { Streaming } from "../endpoint.ts";
 import type { TweetView } from "../present/tweets.ts";
 import { answersOf } from "./delivery.ts";

@@ -1,5 +1,5 @@
 import { newestFirst } from "../../../mixins/shard-db/ids.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 
 /** The id so much earlier than another; the first of all where there is none. Pure. */
 export function earlier(id: Id, ms: number): Id {

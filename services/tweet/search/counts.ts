@@ -1,4 +1,4 @@
-import type { Granularity, TweetCount } from "../../contracts/actions.ts";
+import type { Granularity, TweetCount } from "../../contracts/search.ts";
 
 export const WIDTH_MS: Record<Granularity, number> = {
   minute: 60_000,

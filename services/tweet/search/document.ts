@@ -1,4 +1,4 @@
-import type { Tweet } from "../../contracts/actions.ts";
+import type { Tweet } from "../../contracts/tweets.ts";
 import { lexeme, normal, tokens } from "./tokens.ts";
 
 /** Everything that an operator can ask for beside words, as a term of a tweet's document. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import peggy, { type parser } from "peggy";
 import { limits } from "../../../config/limits.ts";
 import { isId } from "../../../mixins/shard-db/ids.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { idUnder } from "../../user/handles.ts";
 import { term } from "./document.ts";
 import { lexeme, tokens } from "./tokens.ts";

@@ -1,7 +1,8 @@
 import { limits } from "../../../config/limits.ts";
 import { firstIdAt, idAfter, idBefore, idTime, idTimeMs, newestFirst } from "../../../mixins/shard-db/ids.ts";
-import type { Id, SearchRange } from "../../contracts/actions.ts";
 import { invalidField } from "../../contracts/errors.ts";
+import type { SearchRange } from "../../contracts/tweets.ts";
+import type { Id } from "../../contracts/users.ts";
 import { rangeOf } from "../../timeline/merge.ts";
 
 /** The tweets that a search goes through: ids between the two, both exclusive. */

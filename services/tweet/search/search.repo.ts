@@ -1,7 +1,7 @@
 import { ID_EPOCH_MS } from "../../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../../mixins/shard-db/index.ts";
 import { mergeById } from "../../../mixins/shard-db/scatter.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { TweetRow } from "../tweet.repo.ts";
 
 /** The tweets that a tsquery matches, with ids between `after` and `before` (both exclusive), newest first. */

@@ -1,5 +1,5 @@
 import { limits } from "../../../config/limits.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { type Query, usernamesIn, withUserIds } from "./query.ts";
 
 /** The ids of the users that exist among some lower-case usernames, by name; at most `limits.lookup` at a time. */

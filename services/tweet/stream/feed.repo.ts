@@ -1,7 +1,8 @@
 import { limits } from "../../../config/limits.ts";
 import { ID_EPOCH_MS } from "../../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../../mixins/shard-db/index.ts";
-import type { Id, ShardFeed } from "../../contracts/actions.ts";
+import type { ShardFeed } from "../../contracts/search.ts";
+import type { Id } from "../../contracts/users.ts";
 
 /**
  * What one shard's primary has had since a position: first what is up to `overlapMs` older, then what is newer, at most

@@ -1,6 +1,7 @@
 import { limits } from "../../../config/limits.ts";
 import { type ShardDb, sql } from "../../../mixins/shard-db/index.ts";
-import type { Id, StreamRule } from "../../contracts/actions.ts";
+import type { StreamRule } from "../../contracts/search.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { RuleOwner } from "./owner.ts";
 
 interface RuleRow {

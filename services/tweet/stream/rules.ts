@@ -1,7 +1,8 @@
 import { limits } from "../../../config/limits.ts";
 import type { ShardDb } from "../../../mixins/shard-db/index.ts";
-import type { ParamsOf, RefusedRule, ResultOf, StreamRule } from "../../contracts/actions.ts";
+import type { ParamsOf, ResultOf } from "../../contracts/actions.ts";
 import { readCursor, writeCursor } from "../../contracts/cursor.ts";
+import type { RefusedRule, StreamRule } from "../../contracts/search.ts";
 import { parseQuery, QueryError } from "../search/query.ts";
 import type { RuleOwner } from "./owner.ts";
 import { addRules, deleteRules, rulesOf } from "./rules.repo.ts";

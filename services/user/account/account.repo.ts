@@ -1,5 +1,5 @@
 import { type ShardDb, sql, type Tx } from "../../../mixins/shard-db/index.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { INLINE_GRACE } from "../../graph/edges.repo.ts";
 
 /** After this time no request is under way any more that had found an account before it was closed. */

@@ -3,16 +3,10 @@ import { ignoreDown } from "../../../mixins/redis/leased.ts";
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
 import type { ShardDb, Tx } from "../../../mixins/shard-db/index.ts";
 import { sqlState } from "../../../mixins/shard-db/pools.ts";
-import type {
-  Id,
-  ParamsOf,
-  ProfileChange,
-  PublicUser,
-  Session,
-  UserExtras,
-  Viewer,
-} from "../../contracts/actions.ts";
+import type { ParamsOf } from "../../contracts/actions.ts";
 import { invalidField, RoostError } from "../../contracts/errors.ts";
+import type { Session, Viewer } from "../../contracts/sessions.ts";
+import type { Id, ProfileChange, PublicUser, UserExtras } from "../../contracts/users.ts";
 import { unknownTweet } from "../../tweet/originals.ts";
 import { tweetNow } from "../../tweet/tweet.repo.ts";
 import { idUnder } from "../handles.ts";

@@ -4,7 +4,7 @@ import { ignoreDown } from "../../../mixins/redis/leased.ts";
 import type { Resources } from "../../../mixins/resources.ts";
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
 import { scatter } from "../../../mixins/shard-db/scatter.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { removeEdge, someEdges } from "../../graph/edges.repo.ts";
 import type { Reconciler } from "../../graph/reconciler.ts";
 import { deleteTweet, tweetIdsOf } from "../../tweet/tweet.repo.ts";

@@ -1,6 +1,8 @@
 import { idTime } from "../../../mixins/shard-db/ids.ts";
 import { type ShardDb, sql } from "../../../mixins/shard-db/index.ts";
-import type { EdgeDirection, EdgeKind, ExportSection, Id } from "../../contracts/actions.ts";
+import type { EdgeDirection, EdgeKind } from "../../contracts/edges.ts";
+import type { ExportSection } from "../../contracts/sessions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { originalsOf } from "../../tweet/references.ts";
 import { existingIds, type TweetRow, toTweet } from "../../tweet/tweet.repo.ts";
 

@@ -1,5 +1,6 @@
 import type { ShardDb } from "../../../mixins/shard-db/index.ts";
-import type { ParamsOf, ResultOf, Viewer } from "../../contracts/actions.ts";
+import type { ParamsOf, ResultOf } from "../../contracts/actions.ts";
+import type { Viewer } from "../../contracts/sessions.ts";
 import type { AppRepo } from "../oauth/app.repo.ts";
 import { registeredApp } from "../oauth/apps.ts";
 import type { Sessions } from "../sessions/index.ts";

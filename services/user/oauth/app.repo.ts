@@ -1,5 +1,5 @@
 import { type ShardDb, sql, type Tx } from "../../../mixins/shard-db/index.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { bucketOfClient } from "../sessions/tokens.ts";
 
 export interface AppRow {

@@ -1,8 +1,10 @@
 import { limits } from "../../../config/limits.ts";
 import type { Resources } from "../../../mixins/resources.ts";
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
-import type { Id, ParamsOf, RegisteredApp, ResultOf } from "../../contracts/actions.ts";
+import type { ParamsOf, ResultOf } from "../../contracts/actions.ts";
 import { invalidField, RoostError } from "../../contracts/errors.ts";
+import type { RegisteredApp } from "../../contracts/sessions.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { Sessions } from "../sessions/index.ts";
 import { bucketOfClient, hashSecret, makeClientId, makeSecret } from "../sessions/tokens.ts";
 import type { AppRepo, AppRow } from "./app.repo.ts";

@@ -1,5 +1,5 @@
-import type { AuthorizationQuery } from "../../contracts/actions.ts";
 import { isScope, type Scope } from "../../contracts/scopes.ts";
+import type { AuthorizationQuery } from "../../contracts/sessions.ts";
 
 /** An error that an app is told of, by the names of RFC 6749, section 4.1.2.1. */
 export interface AuthorizationError {

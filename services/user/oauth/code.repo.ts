@@ -1,6 +1,6 @@
 import { limits } from "../../../config/limits.ts";
 import { type ShardDb, sql, type Tx } from "../../../mixins/shard-db/index.ts";
-import type { Id } from "../../contracts/actions.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { TokenRef } from "../sessions/tokens.ts";
 
 export interface CodeRow {

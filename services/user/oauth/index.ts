@@ -1,5 +1,6 @@
 import OAuth2Server from "@node-oauth/oauth2-server";
 import { limits } from "../../../config/limits.ts";
+import { invalidField, RoostError } from "../../contracts/errors.ts";
 import type {
   AuthorizationQuery,
   OAuthAnswer,
@@ -7,8 +8,7 @@ import type {
   PendingAuthorization,
   TokenSession,
   Viewer,
-} from "../../contracts/actions.ts";
-import { invalidField, RoostError } from "../../contracts/errors.ts";
+} from "../../contracts/sessions.ts";
 import type { AppRow } from "./app.repo.ts";
 import { renewOwnToken } from "./apps.ts";
 import { authorizationFault, challengeMethod, scopesIn } from "./authorization-rules.ts";

@@ -2,8 +2,9 @@ import { timingSafeEqual } from "node:crypto";
 import OAuth2Server from "@node-oauth/oauth2-server";
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../../mixins/shard-db/index.ts";
-import type { Id, Viewer } from "../../contracts/actions.ts";
 import { RoostError } from "../../contracts/errors.ts";
+import type { Viewer } from "../../contracts/sessions.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { Sessions } from "../sessions/index.ts";
 import {
   appToken,

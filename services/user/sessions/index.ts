@@ -3,7 +3,8 @@ import { ignoreDown, putAll, readThrough } from "../../../mixins/redis/leased.ts
 import type { Resources } from "../../../mixins/resources.ts";
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
 import type { Tx } from "../../../mixins/shard-db/index.ts";
-import type { Id, TokenSession } from "../../contracts/actions.ts";
+import type { TokenSession } from "../../contracts/sessions.ts";
+import type { Id } from "../../contracts/users.ts";
 import { judgeRefresh } from "./refresh-rules.ts";
 import { type NewSession, SessionRepo, type TokenPair, tokenSession } from "./session.repo.ts";
 import { decodeSession, encodeSession, REVOKED } from "./session-entry.ts";

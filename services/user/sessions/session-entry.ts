@@ -1,6 +1,6 @@
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
-import type { TokenSession } from "../../contracts/actions.ts";
 import { isScope } from "../../contracts/scopes.ts";
+import type { TokenSession } from "../../contracts/sessions.ts";
 import { bucketOfClient } from "./tokens.ts";
 
 /** Stands in Redis for a session that is being revoked. */

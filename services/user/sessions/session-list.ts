@@ -1,4 +1,5 @@
-import type { Id, ListedSession, Viewer } from "../../contracts/actions.ts";
+import type { ListedSession, Viewer } from "../../contracts/sessions.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { AppRepo } from "../oauth/app.repo.ts";
 import type { Sessions } from "./index.ts";
 import type { ListedSession as Row } from "./session.repo.ts";

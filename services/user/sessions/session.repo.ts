@@ -1,6 +1,7 @@
 import { type ShardDb, sql, type Tx } from "../../../mixins/shard-db/index.ts";
-import type { Id, TokenSession } from "../../contracts/actions.ts";
 import { isScope } from "../../contracts/scopes.ts";
+import type { TokenSession } from "../../contracts/sessions.ts";
+import type { Id } from "../../contracts/users.ts";
 import type { RefreshStanding } from "./refresh-rules.ts";
 import type { RefreshRef, TokenRef } from "./tokens.ts";
 
