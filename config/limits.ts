@@ -50,8 +50,11 @@ export const limits = {
     depth: 20,
     reachMs: 7 * 86_400_000,
     page: { min: 10, default: 10, max: 100 },
-    /** Searches that a process has under way at a time, a connection to each shard for each; how long others wait. */
-    gate: { atOnce: 8, waitMs: 10_000 },
+    /**
+     * Searches that a process has under way at a time, in all and of one user or app, a connection to each shard for each;
+     * how long others wait.
+     */
+    gate: { atOnce: 8, each: 3, waitMs: 10_000 },
   },
   /** The filtered stream and the stream of the home timeline, in each gateway process. */
   streams: {

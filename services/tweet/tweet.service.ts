@@ -3,7 +3,7 @@ import { limits } from "../../config/limits.ts";
 import { Batcher } from "../../mixins/batcher.ts";
 import { Periodic } from "../../mixins/periodic.ts";
 import { resourcesOf } from "../../mixins/resources.ts";
-import { type Ctx, requireReader } from "../contracts/context.ts";
+import type { Ctx } from "../contracts/context.ts";
 import { GRANULARITIES } from "../contracts/search.ts";
 import { actionsOf } from "../contracts/service.ts";
 import { REPLY_SETTINGS } from "../contracts/tweets.ts";
@@ -85,7 +85,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
         readOnly: true,
         auth: "reader",
         params: { query: { type: "string" }, ...searchRange, ...tweetList },
-        handler: (ctx) => search.recent(requireReader(ctx), resolver(ctx), ctx.params),
+        handler: (ctx) => search.recent(ctx.meta, resolver(ctx), ctx.params),
       },
       counts: {
         readOnly: true,
@@ -95,7 +95,7 @@ export default function tweetService(broker: ServiceBroker): ServiceSchema {
           granularity: { type: "enum", values: [...GRANULARITIES] },
           ...searchRange,
         },
-        handler: (ctx) => search.counts(requireReader(ctx), resolver(ctx), ctx.params),
+        handler: (ctx) => search.counts(ctx.meta, resolver(ctx), ctx.params),
       },
       since: {
         readOnly: true,

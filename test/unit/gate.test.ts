@@ -37,6 +37,22 @@ describe("a gate", () => {
     expect(await next).toBe("next");
   });
 
+  it("lets others go before who has enough under way, and that one's next as soon as one is done", async () => {
+    const gate = new Gate("It", { atOnce: 3, each: 2, waitMs: 60_000 });
+    const theirs = [held(), held(), held()];
+    const answers = theirs.map(({ work }) => gate.run(work, "greedy"));
+    const other = held();
+    answers.push(gate.run(other.work, "other"));
+    await turn();
+    expect(theirs.map(({ work }) => work.mock.calls.length)).toEqual([1, 1, 0]);
+    expect(other.work).toHaveBeenCalled();
+    theirs[0]?.resolve("first");
+    await turn();
+    expect(theirs[2]?.work).toHaveBeenCalled();
+    for (const { resolve } of [...theirs, other]) resolve("done");
+    expect(await Promise.all(answers)).toEqual(["first", "done", "done", "done"]);
+  });
+
   it("sends away what would wait for too long, and never begins it", async () => {
     const gate = new Gate("It", { atOnce: 1, waitMs: 1 });
     const slow = held();

@@ -3,9 +3,9 @@ import { Gate } from "../../../mixins/gate.ts";
 import type { Resources } from "../../../mixins/resources.ts";
 import type { ShardDb } from "../../../mixins/shard-db/index.ts";
 import type { ParamsOf, ResultOf } from "../../contracts/actions.ts";
+import { type Meta, requireReader } from "../../contracts/context.ts";
 import { cursorsAround, readCursor } from "../../contracts/cursor.ts";
 import { invalidField } from "../../contracts/errors.ts";
-import type { Viewer } from "../../contracts/sessions.ts";
 import type { TimelinePage } from "../../contracts/tweets.ts";
 import { blockedAmong } from "../../graph/edges.repo.ts";
 import { intersect } from "../../timeline/merge.ts";
@@ -45,11 +45,8 @@ export class Search {
   }
 
   /** A page of the tweets that a query matches, newest first. Throws 400 naming the parameter that is wrong. */
-  async recent(
-    viewer: Viewer | undefined,
-    resolve: Resolve,
-    asked: ParamsOf<"tweet.search">,
-  ): Promise<TimelinePage> {
+  async recent(meta: Meta, resolve: Resolve, asked: ParamsOf<"tweet.search">): Promise<TimelinePage> {
+    const viewer = requireReader({ meta });
     const query = await this.#compile(asked.query, resolve);
     const from = readCursor(asked.cursor);
     const reach = reachOf(asked, Date.now());
@@ -65,7 +62,7 @@ export class Search {
       const rowsOf = ({ range, limit }: typeof ask) =>
         tweetsMatching(this.#db, query, { ...reach, ...range, limit });
       return pageFromRows(rowsOf, ask, show);
-    });
+    }, askerOf(meta));
     const page = found.slice(0, asked.limit);
     const [tweets, included] = await Promise.all([
       asked.with_tweet_metrics ? this.#cache.count(page) : page,
@@ -78,10 +75,11 @@ export class Search {
 
   /** How many tweets a query matches, by minute, hour or day; every one of the range is there. Throws as `recent` does. */
   async counts(
-    viewer: Viewer | undefined,
+    meta: Meta,
     resolve: Resolve,
     asked: ParamsOf<"tweet.counts">,
   ): Promise<ResultOf<"tweet.counts">> {
+    const viewer = requireReader({ meta });
     const query = await this.#compile(asked.query, resolve);
     const reach = reachOf(asked, Date.now());
     const widthMs = WIDTH_MS[asked.granularity];
@@ -100,7 +98,7 @@ export class Search {
         total += Number(count);
       }
       return { counts: series(timesOf(reach), widthMs, counts), total };
-    });
+    }, askerOf(meta));
   }
 
   async #compile(raw: string, resolve: Resolve): Promise<string> {
@@ -109,6 +107,8 @@ export class Search {
     return tsqueryOf(query);
   }
 }
+
+const askerOf = ({ viewer, app }: Meta) => app?.clientId ?? viewer?.userId;
 
 /** Reads the parameter `query`. Throws 400 that says what is wrong with it, and where. */
 function readQuery(raw: string): Query {
