@@ -36,13 +36,19 @@ export async function answersPing(server: { port: number; password: string }): P
 }
 
 /**
- * Asks again and again until `holds` says true.
- * @throws `message` when it has not within 30 s
+ * Asks again and again until `holds` says true; an answer that fails is none yet.
+ * @throws `message` when it has not within 30 s, with the last failure as its cause
  */
 export async function waitUntil(message: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 30_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(message);
+  let cause: unknown;
+  for (;;) {
+    try {
+      if (await holds()) return;
+    } catch (error) {
+      cause = error;
+    }
+    if (Date.now() > deadline) throw new Error(message, { cause });
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
