@@ -36,6 +36,8 @@ export interface Env {
   homeListMaxAgeMs: number;
   /** Followers to a page of fan-out: after each page a job stores how far it has come and lets others pass. */
   fanoutPage: number;
+  /** A replica that is further behind serves no reads. */
+  replicaMaxLagMs: number;
   /** At least 4: a drain of each kind holds one. Connections per shard and process to the primary for transactions, and again for reads. */
   poolSize: number;
   reusePort: boolean;
@@ -137,6 +139,7 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     fanoutPolicy: fanoutPolicy(env),
     homeListMaxAgeMs: 1_000 * integer(env, "HOME_LIST_MAX_AGE_S", 86_400, 1, 30 * 86_400),
     fanoutPage: integer(env, "FANOUT_PAGE", 1_000, 1, 10_000),
+    replicaMaxLagMs: integer(env, "REPLICA_MAX_LAG_MS", 5_000, 100, 600_000),
     poolSize: integer(env, "PG_POOL_SIZE", 10, 4, 200),
     reusePort: env.REUSE_PORT === "1",
   };

@@ -32,6 +32,11 @@ export class Metrics {
   readonly homeBuilds = this.#counter("home_builds_total", "Home lists built from Postgres", ["outcome"]);
   readonly streams = this.#gauge("streams_open", "Streams that are open", []);
   readonly streamsDropped = this.#counter("streams_dropped_total", "Streams whose readers were too slow", []);
+  readonly dbReads = this.#counter("db_reads_total", "Reads that a replica may answer, by who did, and why", [
+    "shard",
+    "by",
+    "why",
+  ]);
   readonly replicaLagBytes = this.#gauge("replica_lag_bytes", "WAL that a replica has not replayed", [
     "shard",
     "replica",

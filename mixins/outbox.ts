@@ -69,13 +69,11 @@ export class OutboxDrain {
     const { db, metrics, paged } = this.#options;
     const fresh: Lane = { kinds: this.#kinds, ...FRESH };
     const continued: Lane | undefined = paged && { kinds: Object.keys(paged), ...CONTINUED };
-    for (const shard of db.shards) {
-      this.#looks.set(shard, {
-        fresh: this.#look(shard, fresh),
-        continued: continued && this.#look(shard, continued),
-      });
-    }
-    this.#go();
+    db.eachShard((shard) => {
+      const looks = { fresh: this.#look(shard, fresh), continued: continued && this.#look(shard, continued) };
+      this.#looks.set(shard, looks);
+      this.#go(looks);
+    });
     metrics.onScrape(() => this.#report());
   }
 
@@ -106,13 +104,14 @@ export class OutboxDrain {
   async #pause({ paused }: EventMap["outbox.pause"]): Promise<void> {
     this.#paused = paused;
     if (paused) await this.#halt();
-    else this.#go();
+    else for (const looks of this.#looks.values()) this.#go(looks);
   }
 
-  #go(): void {
-    for (const look of this.#eachLook()) {
-      look.start();
-      look.soon(0);
+  #go({ fresh, continued }: Looks): void {
+    if (this.#paused || this.#stopped) return;
+    for (const look of [fresh, continued]) {
+      look?.start();
+      look?.soon(0);
     }
   }
 

@@ -34,11 +34,18 @@ export function resourcesOf(broker: ServiceBroker): Resources {
 
 /** Gives a broker its resources: made with it, opened before its services start, closed after they have stopped. */
 export function resourcesMiddleware(env: Env): Middleware {
+  const metrics = new Metrics();
   const resources: Resources = {
     env,
-    db: new ShardDb(env.topology, { poolSize: env.poolSize, application: env.nodeId ?? "roost" }),
+    db: new ShardDb(env.topology, {
+      poolSize: env.poolSize,
+      application: env.nodeId ?? "roost",
+      maxLagMs: env.replicaMaxLagMs,
+      onRead: (shard, { isReplica, excuse = "" }) =>
+        metrics.dbReads.inc({ shard, by: isReplica ? "replica" : "primary", why: excuse }),
+    }),
     redis: env.redisUrl ? new RedisStore(env.redisUrl, storeOptions(env)) : undefined,
-    metrics: new Metrics(),
+    metrics,
     metricsPort: 0,
   };
   return {

@@ -1,56 +1,75 @@
 import type pg from "pg";
 import type { Topology } from "../../config/topology.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
-import { bucketOf } from "./ids.ts";
-import { type PoolOptions, ShardPools, sqlState, translate } from "./pools.ts";
+import { isDemoted, isOutage, NotSent, type PoolOptions, sqlState, translate } from "./pools.ts";
 import { bucketFor, type Placement, Router, type ShardMap } from "./router.ts";
 import { mergeById, scatter } from "./scatter.ts";
+import type { Look, ShardServer } from "./server.ts";
+import { currentSession, type SessionView } from "./session.ts";
+import { type Reader, type ReplicaState, Shard } from "./shard.ts";
 import { type Snapshots, takeSnapshots } from "./snapshots.ts";
 import { run, type Statement, sql } from "./sql.ts";
+import { type Body, inTransaction, isRetried, type Tx, transact } from "./transactions.ts";
 
 export type { Placement } from "./router.ts";
 export { sql } from "./sql.ts";
+export type { Tx } from "./transactions.ts";
 
 const SCATTER_WIDTH = 16;
 const TRIES = 4;
-/** What a second try can mend: a stale map, a deadlock, a serialization failure. */
-const RETRIED = new Set(["RS001", "40P01", "40001"]);
-
-/** One transaction on one shard; every statement runs in it. */
-export interface Tx {
-  readonly shard: string;
-  query<Row>(statement: Statement<Row>): Promise<Row[]>;
-  /** Enters the buckets of further ids before rows of theirs are written. */
-  enter(ids: string[]): Promise<void>;
-  /** The same for rows that name their bucket. */
-  enterBuckets(buckets: number[]): Promise<void>;
+export interface ReadOptions {
+  /**
+   * "session": a replica that has what the session has written and seen, for what only answers that session. "anyone": any
+   * replica, for what never changes; what it lacks is to be asked of the primary. Default: the primary, for what decides a
+   * write or is kept for others.
+   */
+  from?: "primary" | "session" | "anyone";
 }
 
-export interface ReadOptions {
-  /** "replica" may answer from the recent past. Default: the primary. */
-  from?: "primary" | "replica";
+export interface DbOptions extends PoolOptions {
+  /** A replica that is further behind serves no reads, in ms. The same in all processes. Default 5,000. */
+  maxLagMs?: number;
+  /** Told who answered each read that a replica may answer, and why it was not one. */
+  onRead?: (shard: string, reader: { isReplica: boolean; excuse?: string }) => void;
+}
+
+const MAX_LAG_MS = 5_000;
+
+/** A read was routed by a map that has been replaced since. */
+class StaleMap extends Error {
+  override name = "StaleMap";
 }
 
 /**
  * All shards as one database. Every call says what it routes by; writes go through the fence of their buckets
- * (`enter_write`). A shard that cannot be reached answers with a 503 within bounded time (see TIMEOUTS).
+ * (`enter_write`). A shard that cannot be reached answers with a 503 within bounded time (see TIMEOUTS). Servers that take
+ * over, replicas, shards and maps that are new are found while it runs.
  */
 export class ShardDb {
-  readonly #pools: Map<string, ShardPools>;
+  readonly #topology: Topology;
+  readonly #options: DbOptions;
+  readonly #shards = new Map<string, Shard>();
+  readonly #onShard: ((shard: string) => void)[] = [];
   #router: Router | undefined;
+  #refreshing: Promise<void> | undefined;
+  #closed = false;
 
-  constructor(topology: Topology, options: PoolOptions) {
-    this.#pools = new Map(topology.shards.map((shard) => [shard.name, new ShardPools(shard, options)]));
+  constructor(topology: Topology, options: DbOptions) {
+    this.#topology = topology;
+    this.#options = options;
   }
 
-  /** Learns the shard map and starts watching the replicas. Throws 503 where no shard answers. */
+  /** Learns the shard map and starts watching the servers. Throws 503 where no shard answers. */
   async open(): Promise<void> {
+    await Promise.all(
+      this.#topology.shards.map(({ name, primary, replicas }) => this.#join(name, [primary, ...replicas])),
+    );
     await this.refreshMap();
-    await Promise.all([...this.#pools.values()].map((pools) => pools.replicas.watch()));
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pools) => pools.close()));
+    this.#closed = true;
+    await Promise.all([...this.#shards.values()].map((shard) => shard.close()));
   }
 
   get router(): Router {
@@ -66,40 +85,28 @@ export class ShardDb {
     return this.router.shardOf(at);
   }
 
-  /** Takes the map of the highest epoch that any shard holds. */
-  async refreshMap(): Promise<void> {
-    const answers = await Promise.allSettled(
-      [...this.#pools.values()].map(({ read }) =>
-        read.query<ShardMap>("SELECT epoch::int, map AS shards FROM placement"),
-      ),
-    );
-    const maps = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value.rows : []));
-    const newest = maps.sort((a, b) => b.epoch - a.epoch)[0];
-    if (!newest) throw unavailable("The shard map");
-    this.#router = new Router(newest);
+  /** Calls back for every shard: now for those that are known, later for those that join. */
+  eachShard(callback: (shard: string) => void): void {
+    this.#onShard.push(callback);
+    for (const shard of this.shards) callback(shard);
+  }
+
+  /** Takes the map of the highest epoch that any shard holds, and brings it to those that lack it. Throws 503 where none answers. */
+  refreshMap(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
   }
 
   /** Runs one reading statement on the shard of `at`. */
   read<Row>(at: Placement, statement: Statement<Row>, options: ReadOptions = {}): Promise<Row[]> {
-    return this.readShard(this.shardOf(at), statement, options);
+    return this.#routed(() => this.#readOn(this.shardOf(at), statement, options));
   }
 
   /** Runs one reading statement on a shard that is known by name. */
-  async readShard<Row>(shard: string, statement: Statement<Row>, options: ReadOptions = {}): Promise<Row[]> {
-    const pools = this.#poolsOf(shard);
-    const replica = options.from === "replica" ? pools.replicas.next() : undefined;
-    if (replica) {
-      try {
-        return await run(replica, statement);
-      } catch {
-        pools.replicas.drop(replica);
-      }
-    }
-    try {
-      return await run(pools.read, statement);
-    } catch (error) {
-      throw translate(error, shard);
-    }
+  readShard<Row>(shard: string, statement: Statement<Row>, options: ReadOptions = {}): Promise<Row[]> {
+    return this.#routed(() => this.#readOn(shard, statement, options));
   }
 
   /** Asks each shard for its part of `ids`, in parallel; the rows come in no particular order. */
@@ -108,9 +115,11 @@ export class ShardDb {
     statement: (ids: string[]) => Statement<Row>,
     options: ReadOptions = {},
   ): Promise<Row[]> {
-    const groups = this.router.group(new Set(ids));
-    const parts = await scatter(groups, SCATTER_WIDTH, ([shard, group]) =>
-      this.readShard(shard, statement(group), options),
+    const wanted = new Set(ids);
+    const parts = await this.#routed(() =>
+      scatter(this.router.group(wanted), SCATTER_WIDTH, ([shard, group]) =>
+        this.#readOn(shard, statement(group), options),
+      ),
     );
     return parts.flat();
   }
@@ -127,15 +136,15 @@ export class ShardDb {
 
   /** Asks every shard; the rows come in no particular order. */
   async readAll<Row>(statement: Statement<Row>, options: ReadOptions = {}): Promise<Row[]> {
-    const parts = await scatter(this.shards, SCATTER_WIDTH, (shard) =>
-      this.readShard(shard, statement, options),
+    const parts = await this.#routed(() =>
+      scatter(this.shards, SCATTER_WIDTH, (shard) => this.#readOn(shard, statement, options)),
     );
     return parts.flat();
   }
 
   /** Every shard's primary as of one moment (see takeSnapshots); the caller closes them. Throws 503. */
   snapshots(): Promise<Snapshots> {
-    return takeSnapshots(this.shards.map((shard) => this.#poolsOf(shard)));
+    return takeSnapshots(this.shards.map((name) => ({ name, read: this.#shard(name).primary.server.read })));
   }
 
   /** Runs one writing statement in a transaction of its own, in a single round trip. */
@@ -143,10 +152,9 @@ export class ShardDb {
     return this.#attempt(
       () => this.shardOf(at),
       [bucketFor(at)],
-      async (client, entered) => {
+      async (client, { entered, commit }) => {
         const rows = run(client, statement);
-        const committed = client.query("COMMIT");
-        const [, result] = await Promise.all([entered, rows, committed]);
+        const [, result] = await Promise.all([entered, rows, commit()]);
         return result;
       },
     );
@@ -163,7 +171,7 @@ export class ShardDb {
     return this.#attempt(
       () => this.shardOf(placements[0] as Placement),
       placements.map(bucketFor),
-      commit(work),
+      inTransaction(work),
     ); // not empty
   }
 
@@ -172,115 +180,224 @@ export class ShardDb {
    * before it writes them.
    */
   transactionOn<T>(shard: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#attempt(() => shard, [], commit(work));
+    return this.#attempt(() => shard, [], inTransaction(work));
   }
 
   get hasReplicas(): boolean {
-    return [...this.#pools.values()].some(({ replicas }) => replicas.size > 0);
+    return [...this.#shards.values()].some((shard) => shard.hasReplicas);
+  }
+
+  /** Resolves once no replica that serves reads lacks what a session has reached; bounded by the greatest lag. */
+  async isEverywhere(view: SessionView): Promise<void> {
+    await Promise.all(
+      Object.keys(view.news).map(async (name) => {
+        const at = view.floor(name);
+        if (at) await this.#shards.get(name)?.isEverywhere(at);
+      }),
+    );
   }
 
   /** How each replica of each shard stands. */
-  replicaStates() {
-    return [...this.#pools.values()].flatMap(({ name, replicas }) =>
-      replicas.states().map((state) => ({ shard: name, ...state })),
+  replicaStates(): (ReplicaState & { shard: string })[] {
+    return [...this.#shards.values()].flatMap((shard) =>
+      shard.states().map((state) => ({ shard: shard.name, ...state })),
     );
   }
 
   /** Which shards answer, within the connect time-out. */
   async ping(): Promise<{ shard: string; ok: boolean }[]> {
     return Promise.all(
-      [...this.#pools.values()].map(({ name, read }) =>
-        read.query("SELECT 1").then(
-          () => ({ shard: name, ok: true }),
-          () => ({ shard: name, ok: false }),
+      this.shards.map((shard) =>
+        this.#ask(shard, (server) => server.read.query("SELECT 1")).then(
+          () => ({ shard, ok: true }),
+          () => ({ shard, ok: false }),
         ),
       ),
     );
   }
 
-  #poolsOf(shard: string): ShardPools {
-    const pools = this.#pools.get(shard);
-    if (!pools) throw unavailable(`Database shard ${shard}, which the topology file does not name,`);
-    return pools;
+  #shard(name: string): Shard {
+    const shard = this.#shards.get(name);
+    if (!shard) throw unavailable(`Database shard ${name}, whose servers nobody names,`);
+    return shard;
+  }
+
+  async #ask<T>(name: string, work: (server: ShardServer) => Promise<T>): Promise<T> {
+    const { server } = this.#shard(name).primary;
+    return server.within(work(server));
+  }
+
+  /** Gives a shard its servers; one that is new is opened. */
+  async #join(name: string, urls: string[]): Promise<void> {
+    const known = this.#shards.get(name);
+    if (known) return known.setServers(urls);
+    const { maxLagMs = MAX_LAG_MS, ...pools } = this.#options;
+    const onLook = (shard: Shard, look: Look) => this.#compareMaps(shard, look);
+    const shard = new Shard(name, urls, { ...pools, maxLagMs, onLook });
+    this.#shards.set(name, shard);
+    await shard.open();
+    if (this.#closed) await shard.close();
+  }
+
+  async #refresh(): Promise<void> {
+    const names = [...this.#shards.keys()];
+    const answers = await Promise.allSettled(
+      names.map((name) =>
+        this.#ask(name, (server) =>
+          server.read.query<ShardMap>("SELECT epoch::int, map AS shards FROM placement"),
+        ),
+      ),
+    );
+    const maps = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value.rows : []));
+    const newest = maps.sort((a, b) => b.epoch - a.epoch)[0];
+    if (!newest) {
+      if (this.#router) return;
+      throw unavailable("The shard map");
+    }
+    if (!this.#router || newest.epoch > this.#router.epoch) await this.#adopt(newest);
+    const behind = answers.flatMap((answer, i) => {
+      const [held] = answer.status === "fulfilled" ? answer.value.rows : [];
+      return held && held.epoch < newest.epoch ? (names[i] ?? []) : [];
+    });
+    await Promise.allSettled(behind.map((name) => this.#bringMap(name, newest)));
+  }
+
+  /** From now on this map counts here. */
+  async #adopt(map: ShardMap): Promise<void> {
+    const before = this.#router;
+    const router = new Router(map);
+    await Promise.all(
+      map.shards.map(({ shard, servers }) => {
+        const seed = this.#topology.shards.find(({ name }) => name === shard);
+        const urls = servers ?? (seed ? [seed.primary, ...seed.replicas] : undefined);
+        return urls && this.#join(shard, urls);
+      }),
+    );
+    for (const name of before ? router.gained(before) : []) this.#shards.get(name)?.gainedBuckets();
+    this.#router = router;
+    const known = new Set(before?.shards);
+    for (const name of router.shards.filter((each) => !known.has(each)))
+      for (const callback of this.#onShard) callback(name);
+    for (const [name, shard] of this.#shards) {
+      if (router.shards.includes(name)) continue;
+      this.#shards.delete(name);
+      void shard.close();
+    }
+  }
+
+  /** A shard whose commit decided on a map may have died before the others had it: whoever sees that brings it. */
+  async #bringMap(name: string, { epoch, shards }: ShardMap): Promise<void> {
+    await this.#ask(name, (server) =>
+      server.write.query("SELECT adopt_map($1, $2)", [epoch, JSON.stringify(shards)]),
+    );
+  }
+
+  #compareMaps(shard: Shard, { epoch }: Look): void {
+    if (!this.#router || epoch === this.#router.epoch || !this.#router.shards.includes(shard.name)) return;
+    this.refreshMap().catch(() => {});
+  }
+
+  /** Runs work that routes by the map, once more where that turns out to be old. */
+  async #routed<T>(work: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof StaleMap)) throw error;
+        if (tries === TRIES) throw unavailable("The shard map");
+        await this.refreshMap();
+      }
+    }
+  }
+
+  async #readOn<Row>(name: string, statement: Statement<Row>, { from }: ReadOptions): Promise<Row[]> {
+    const shard = this.#shard(name);
+    const session = from === "session" ? currentSession() : undefined;
+    const reader = this.#readerOf(shard, from, session);
+    if (reader?.isReplica) {
+      try {
+        const rows = await reader.server.within(run(reader.server.read, statement));
+        this.#options.onRead?.(name, reader);
+        return rows;
+      } catch (error) {
+        if (isOutage(error)) void reader.server.ask();
+      }
+    }
+    try {
+      return await this.#readPrimary(shard, statement, session);
+    } catch (error) {
+      if (isOutage(error) || isDemoted(error)) void shard.findsAnother();
+      throw translate(error, name);
+    } finally {
+      if (from && from !== "primary")
+        this.#options.onRead?.(name, { isReplica: false, excuse: reader?.excuse ?? "no session" });
+    }
+  }
+
+  #readerOf(shard: Shard, from: ReadOptions["from"], session: SessionView | undefined): Reader | undefined {
+    if (!shard.hasReplicas) return undefined;
+    if (from === "anyone") return shard.readerForAnyone();
+    return session && shard.readerFor(session);
+  }
+
+  /** Reads on the primary; a session that reads there has seen all that is there. */
+  async #readPrimary<Row>(
+    shard: Shard,
+    statement: Statement<Row>,
+    session: SessionView | undefined,
+  ): Promise<Row[]> {
+    const { server, look } = shard.primary;
+    const marks = session && shard.hasReplicas;
+    if (!marks && !shard.isInFlux) return server.within(run(server.read, statement));
+    const { epoch } = this.router;
+    return server.within(
+      onOneConnection(server.read, async (client) => {
+        const rows = run(client, statement);
+        const after = run(client, STATE);
+        const [result, [now]] = await Promise.all([rows, after]);
+        if (now && now.epoch > epoch) throw new StaleMap();
+        if (marks && now)
+          session.reached(shard.name, { timeline: look.timeline, position: Number(now.position) });
+        return result;
+      }),
+    );
   }
 
   async #attempt<T>(shardNow: () => string, buckets: number[], body: Body<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       const shard = shardNow();
       try {
-        return await this.#enter(shard, buckets, body);
+        return await this.#enter(this.#shard(shard), buckets, body);
       } catch (error) {
-        if (tries === TRIES || !isRetried(error)) throw translate(error, shard);
+        const mayBeLost = isDemoted(error) || error instanceof NotSent;
+        const other = mayBeLost && (await this.#shard(shard).findsAnother());
+        if (tries === TRIES || !(other || isRetried(error))) throw translate(error, shard);
         if (sqlState(error) === "RS001") await this.refreshMap();
       }
     }
   }
 
-  async #enter<T>(shard: string, buckets: number[], body: Body<T>): Promise<T> {
-    const client = await this.#poolsOf(shard).write.connect();
-    // Sent ahead of the first statement without waiting: the connection is pipelined.
-    const entered = Promise.all([client.query("BEGIN"), run(client, enterWrite(buckets, this.router.epoch))]);
-    entered.catch(() => {});
-    try {
-      const result = await body(client, entered, { shard, epoch: this.router.epoch });
-      client.release();
-      return result;
-    } catch (error) {
-      // After a failed fence the statements behind it only report an aborted transaction.
-      const cause = await entered.then(
-        () => error,
-        (fence: unknown) => fence,
-      );
-      await client.query("ROLLBACK").then(
-        () => client.release(),
-        () => client.release(true),
-      );
-      throw cause;
-    }
+  async #enter<T>(shard: Shard, buckets: number[], body: Body<T>): Promise<T> {
+    const { server, look } = shard.primary;
+    const session = shard.hasReplicas ? currentSession() : undefined;
+    const at = { shard: shard.name, epoch: this.router.epoch, timeline: look.timeline };
+    const reached = (position: number) => session?.reached(shard.name, { timeline: look.timeline, position });
+    return server.within(transact(server.write, buckets, at, session && reached, body));
   }
 }
 
-type Body<T> = (
-  client: pg.PoolClient,
-  entered: Promise<unknown>,
-  at: { shard: string; epoch: number },
-) => Promise<T>;
+const STATE: Statement<{ epoch: number; position: string }> = sql`
+  SELECT epoch::int, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS position FROM placement`;
 
-const enterWrite = (buckets: number[], epoch: number): Statement<never> =>
-  sql`SELECT enter_write(${buckets}, ${epoch})`;
-
-/** Runs the work, waits for the fence that was sent ahead of it, and commits. */
-function commit<T>(work: (tx: Tx) => Promise<T>): Body<T> {
-  return async (client, entered, { shard, epoch }) => {
-    const enterBuckets = async (buckets: number[]) => void (await run(client, enterWrite(buckets, epoch)));
-    const result = await work({
-      shard,
-      query: (statement) => run(client, statement),
-      enter: (ids) => enterBuckets(ids.map(bucketOf)),
-      enterBuckets,
-    });
-    await entered;
-    await sendCommit(client);
+/** Statements that are to see the server in this order. */
+async function onOneConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    const result = await work(client);
+    client.release();
     return result;
-  };
-}
-
-/** Postgres answers the COMMIT of a transaction in which something failed with a ROLLBACK, not with an error. */
-async function sendCommit(client: pg.PoolClient): Promise<void> {
-  const { command } = await client.query("COMMIT");
-  if (command !== "COMMIT") throw new Error(`the transaction ended in a ${command}`);
-}
-
-function isRetried(error: unknown): boolean {
-  const code = sqlState(error);
-  if (code === "23505")
-    return Error.isError(error) && "constraint" in error && isIdConstraint(error.constraint);
-  return code !== undefined && RETRIED.has(code);
-}
-
-/** Primary keys that are a fresh id: taken twice only where a clock went back. */
-function isIdConstraint(constraint: unknown): boolean {
-  return ["tweets_pkey", "users_pkey", "outbox_pkey", "counter_deltas_pkey"].some(
-    (name) => name === constraint,
-  );
+  } catch (error) {
+    client.release(isOutage(error));
+    throw error;
+  }
 }

@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import pg from "pg";
+import type pg from "pg";
 import type { ShardConfig, Topology } from "../../config/topology.ts";
+import { connectPrimary } from "./find-primary.ts";
 import { scatter } from "./scatter.ts";
 
 const FOLDER = new URL("../../migrations/", import.meta.url);
@@ -95,11 +96,8 @@ function refuseEdited(state: ShardSchema, known: Migration[]): void {
 }
 
 async function withClient<T>(shard: ShardConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: shard.primary, connectionTimeoutMillis: 5_000 });
-  client.on("error", () => {});
-  await client.connect().catch((error: NodeJS.ErrnoException) => {
-    // A name with several addresses fails with a code and no message.
-    throw new MigrationError(`shard ${shard.name}: ${error.message || error.code}`);
+  const client = await connectPrimary(shard).catch((error: unknown) => {
+    throw new MigrationError(Error.isError(error) ? error.message : String(error));
   });
   try {
     return await work(client);

@@ -1,7 +1,5 @@
 import pg from "pg";
-import type { ShardConfig } from "../../config/topology.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
-import { ReplicaSet } from "./replicas.ts";
 
 /** Bounds on everything that waits for Postgres, in ms. */
 export const TIMEOUTS = {
@@ -38,38 +36,34 @@ export function openPool(url: string, { poolSize, application, patienceMs }: Poo
   // An idle connection that breaks is dropped by the pool; the next query opens another or fails with its own error.
   pool.on("error", () => {});
   // One that breaks while it is checked out fails its query; without a listener it would end the process as well.
-  pool.on("connect", (client) => client.on("error", () => {}));
+  pool.on("connect", (client) => {
+    client.on("error", () => {});
+    // Postgres commits all the same when it gives up waiting for a standby, and says so in a warning.
+    client.on("notice", ({ message }) => {
+      if (message && /synchronous replication/.test(message)) unreplicated.add(client);
+    });
+  });
   return pool;
 }
 
-/**
- * The connections to one shard. Transactions and plain reads have a pool each, so that a transaction which reads from
- * another shard never waits for a connection that is held by another such transaction.
- */
-export class ShardPools {
-  readonly name: string;
-  readonly write: pg.Pool;
-  readonly read: pg.Pool;
-  readonly replicas: ReplicaSet;
+/** Connections whose COMMIT was not confirmed by a standby, although one has to. */
+const unreplicated = new WeakSet<pg.ClientBase>();
 
-  constructor(config: ShardConfig, options: PoolOptions) {
-    this.name = config.name;
-    this.write = openPool(config.primary, options);
-    this.read = openPool(config.primary, options);
-    this.replicas = new ReplicaSet(config.replicas, this.read, (url) => openPool(url, options));
-  }
+/** Whether the latest commit on this connection is only on the primary, so that a failover may lose it; asked once. */
+export function commitIsUnreplicated(client: pg.ClientBase): boolean {
+  return unreplicated.delete(client);
+}
 
-  async close(): Promise<void> {
-    await this.replicas.close();
-    await Promise.all([this.write.end(), this.read.end()]);
-  }
+/** No connection was to be had, so nothing of a transaction was sent. */
+export class NotSent extends Error {
+  override name = "NotSent";
 }
 
 /** SQLSTATEs that mean "this server cannot do it now": shutting down, starting, full, read-only, timed out. */
 const TRANSIENT = new Set(["57P01", "57P02", "57P03", "53300", "25006", "57014", "55P03", "25P03"]);
 const NETWORK = /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08)/;
 const LOST =
-  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|connection error|Client was closed/;
+  /timeout exceeded when trying to connect|Connection terminated|Query read timeout|not queryable|connection error|Client was closed|after calling end on the pool/;
 
 export function sqlState(error: unknown): string | undefined {
   return Error.isError(error) && "code" in error && typeof error.code === "string" ? error.code : undefined;
@@ -78,13 +72,22 @@ export function sqlState(error: unknown): string | undefined {
 /** Whether an error means that the shard could not be reached or could not serve, rather than that the SQL is wrong. */
 export function isOutage(error: unknown): boolean {
   if (!Error.isError(error)) return false;
+  if (error instanceof NotSent) return true;
   const code = sqlState(error);
   return code ? TRANSIENT.has(code) || NETWORK.test(code) : LOST.test(error.message);
 }
 
+/** SQLSTATEs of a server that is not the primary any more: deposed, read-only, in recovery. */
+const DEMOTED = new Set(["RS002", "25006", "55000"]);
+
+/** Whether a write was refused because another server is, or should be, in charge: nothing of it was done. */
+export function isDemoted(error: unknown): boolean {
+  return DEMOTED.has(sqlState(error) ?? "");
+}
+
 /** Turns an outage into the catalogue's 503; hands any other error back as it is. */
 export function translate(error: unknown, shard: string): unknown {
-  if (!isOutage(error)) return error;
+  if (!isOutage(error) && !isDemoted(error)) return error;
   const translated = unavailable(`Database shard ${shard}`);
   translated.cause = error;
   return translated;

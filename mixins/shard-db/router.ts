@@ -4,10 +4,13 @@ import { bucketOf, bucketOfHandle } from "./ids.ts";
 /** What a row is placed by. A repo cannot ask for a shard without saying which. */
 export type Placement = { id: string } | { handle: string } | { bucket: number };
 
-/** Which shard has which buckets, as of an epoch. Postgres holds it; this is a copy. */
+/**
+ * Which shard has which buckets, as of an epoch. Postgres holds it; this is a copy. `servers` are the URLs of a shard's servers,
+ * whatever their roles; without them those of the topology file.
+ */
 export interface ShardMap {
   epoch: number;
-  shards: { shard: string; buckets: BucketRange[] }[];
+  shards: { shard: string; buckets: BucketRange[]; servers?: string[] }[];
 }
 
 /** The bucket of a placement. */
@@ -48,6 +51,12 @@ export class Router {
     const shard = this.#byBucket[bucket];
     if (!shard) throw new RangeError(`bucket ${bucket} is outside 0-${BUCKETS - 1}`);
     return shard;
+  }
+
+  /** The shards that have buckets which, by an older map, they had not. */
+  gained(before: Router): string[] {
+    const moved = this.#byBucket.filter((shard, bucket) => before.#byBucket[bucket] !== shard);
+    return [...new Set(moved)];
   }
 
   /** Groups ids by shard, keeping their order within each. */

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type ShardPools, translate } from "./pools.ts";
+import { translate } from "./pools.ts";
 import { run, type Statement } from "./sql.ts";
 
 /** One shard as of the moment of its snapshot; statements run one after the other. */
@@ -20,7 +20,7 @@ export interface Snapshots {
  * as it was then, however late it runs, and what differs between shards is only what was committed in the milliseconds
  * between them. Throws 503 where a shard cannot be reached; nothing is left open then.
  */
-export async function takeSnapshots(pools: ShardPools[]): Promise<Snapshots> {
+export async function takeSnapshots(pools: { name: string; read: pg.Pool }[]): Promise<Snapshots> {
   const connected = await Promise.allSettled(
     pools.map(async ({ name, read }) => ({ shard: name, client: await read.connect() })),
   );

@@ -163,7 +163,7 @@ export class TweetCache {
   /** Bodies never change, so a replica may answer; what it does not have yet is asked of the primary. */
   async #loadFromDb(ids: Id[]): Promise<Tweet[]> {
     if (ids.length === 0) return [];
-    const rows = await tweetsByIds(this.#db, ids, { from: "replica" });
+    const rows = await tweetsByIds(this.#db, ids, { from: "anyone" });
     const known = new Set(rows.map(({ id }) => id));
     const late = ids.filter((id) => !known.has(id));
     const rest = late.length > 0 && this.#db.hasReplicas ? await tweetsByIds(this.#db, late) : [];

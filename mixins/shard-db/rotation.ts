@@ -1,0 +1,86 @@
+import { hash } from "node:crypto";
+import type { WalPosition } from "./server.ts";
+
+/** A replica that has more WAL to replay than this serves no reads, in bytes. */
+export const MAX_LAG_BYTES = 16 * 1024 * 1024;
+
+/** How a replica stands in the rotation. Times are ms on this process's monotonic clock. */
+export interface Standing {
+  address: string;
+  inRotation: boolean;
+  /** When `inRotation` last changed. */
+  changedAt: number;
+  /** Everything that was committed on the primary by then is there. */
+  freshAsOf: number;
+  /** Bytes of WAL that it has replayed. */
+  replayed: number;
+  lagBytes: number;
+}
+
+/** What a session's read must not be older than. */
+export interface Floor {
+  /** What the session has written or seen; undefined: nothing that is not everywhere by now. */
+  seen: WalPosition | undefined;
+  /** The primary's timeline. */
+  timeline: number;
+  /** For buckets that came from another shard: when. */
+  movedAt: number;
+}
+
+/** Where the primary was, and when. A replica that has replayed a position is as fresh as the moment it was asked for. */
+export class Positions {
+  readonly #keepMs: number;
+  #samples: { askedAt: number; position: number }[] = [];
+
+  constructor(keepMs: number) {
+    this.#keepMs = keepMs;
+  }
+
+  /** The latest position; 0: none is known. */
+  get latest(): number {
+    return this.#samples.at(-1)?.position ?? 0;
+  }
+
+  add(askedAt: number, position: number): void {
+    this.#samples.push({ askedAt, position });
+    while ((this.#samples[0]?.askedAt ?? askedAt) < askedAt - this.#keepMs) this.#samples.shift();
+  }
+
+  /** Since when everything was older than what a replica has replayed; undefined: not known. */
+  freshAsOf(replayed: number): number | undefined {
+    return this.#samples.findLast(({ position }) => position <= replayed)?.askedAt;
+  }
+
+  /** Another primary: positions that it does not have are no longer known. */
+  clear(): void {
+    this.#samples = [];
+  }
+}
+
+/** Why the primary answers a read that a replica might have. */
+export type Excuse = "none" | "unsettled" | "behind" | "moved";
+
+/**
+ * The replica that answers a session, or why none does. A session keeps to one replica (by rendezvous hashing), which never
+ * goes back in time. Where that one comes or goes, the primary answers for a while (`settleMs`, the greatest lag in
+ * rotation), until any other has what the session may have seen. Pure.
+ */
+export function chooseReplica<S extends Standing>(
+  session: string,
+  standings: readonly S[],
+  floor: Floor,
+  { now, settleMs }: { now: number; settleMs: number },
+): { replica: S } | { excuse: Excuse } {
+  const settled = (standing: S) => now - standing.changedAt >= settleMs;
+  const candidates = standings.filter((standing) => standing.inRotation || !settled(standing));
+  const [first] = candidates
+    .map((standing) => ({ standing, rank: hash("md5", `${session} ${standing.address}`, "hex") }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  if (!first) return { excuse: "none" };
+  const { standing } = first;
+  if (!standing.inRotation || !settled(standing)) return { excuse: "unsettled" };
+  if (standing.freshAsOf < floor.movedAt) return { excuse: "moved" };
+  if (floor.seen && (floor.seen.timeline > floor.timeline || standing.replayed < floor.seen.position))
+    return { excuse: "behind" };
+  return { replica: standing };
+}

@@ -1,0 +1,241 @@
+import { performance } from "node:perf_hooks";
+import { unavailable } from "../../services/contracts/errors.ts";
+import { Periodic } from "../periodic.ts";
+import type { PoolOptions } from "./pools.ts";
+import { rolesOf } from "./roles.ts";
+import { chooseReplica, type Excuse, MAX_LAG_BYTES, Positions, type Standing } from "./rotation.ts";
+import { type Look, ShardServer, type WalPosition } from "./server.ts";
+import type { SessionView } from "./session.ts";
+
+const LOOK_EVERY_MS = 250;
+/** While nobody is in charge. */
+const LOOK_OFTEN_MS = 100;
+/** How long what was heard of the shard map counts as new; a mover waits longer than that. */
+const MAP_GOOD_FOR_MS = 1_500;
+
+export interface ShardOptions extends PoolOptions {
+  /** A replica that is further behind serves no reads, in ms. */
+  maxLagMs: number;
+  /** Told of every look at the primary. */
+  onLook: (shard: Shard, look: Look) => void;
+}
+
+export interface ReplicaState {
+  /** host:port, without credentials. */
+  address: string;
+  inRotation: boolean;
+  lagBytes: number;
+  lagSeconds: number;
+}
+
+interface Seat extends Standing {
+  server: ShardServer;
+  readonly look: Look | undefined;
+  looking: Periodic;
+}
+
+/** Who answers a read, and why it is not a replica. */
+export type Reader = { server: ShardServer; excuse?: Excuse | "leaving" | "new"; isReplica: boolean };
+
+/**
+ * The servers of one shard. Which of them is the primary is found out by asking, four times a second: so it is found again
+ * after a failover, and while there is none the shard answers 503 at once (that is its breaker).
+ */
+export class Shard {
+  readonly name: string;
+  readonly #options: ShardOptions;
+  readonly #positions: Positions;
+  #seats: Seat[] = [];
+  #primary: Seat | undefined;
+  #timeline = 0;
+  #movedAt = 0;
+  #turn = 0;
+
+  constructor(name: string, urls: readonly string[], options: ShardOptions) {
+    this.name = name;
+    this.#options = options;
+    this.#positions = new Positions(options.maxLagMs);
+    this.setServers(urls);
+  }
+
+  /** Looks at every server once, and from then on every so often. Never throws. */
+  async open(): Promise<void> {
+    await Promise.all(this.#seats.map((seat) => this.#lookAt(seat)));
+    for (const { looking } of this.#seats) looking.start();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#seats.map(leave));
+  }
+
+  /** Which servers the shard has from now on, by their URLs. */
+  setServers(urls: readonly string[]): void {
+    const known = new Map(this.#seats.map((seat) => [seat.server.url, seat]));
+    const wanted = [...new Set(urls)];
+    const added = wanted.filter((url) => !known.has(url)).map((url) => this.#seatFor(url));
+    const gone = this.#seats.filter(({ server }) => !wanted.includes(server.url));
+    if (this.#seats.length > 0) for (const { looking } of added) looking.start();
+    this.#seats = [...this.#seats.filter((seat) => !gone.includes(seat)), ...added];
+    if (this.#primary && gone.includes(this.#primary)) this.#primary = undefined;
+    for (const seat of gone) void leave(seat);
+  }
+
+  /** The server that takes writes, with what it last said. Throws 503 where there is none. */
+  get primary(): { server: ShardServer; look: Look } {
+    const { server, look } = this.#primary ?? {};
+    if (!server || !look) throw unavailable(`Database shard ${this.name}`);
+    return { server, look };
+  }
+
+  get hasPrimary(): boolean {
+    return this.#primary?.look !== undefined;
+  }
+
+  get hasReplicas(): boolean {
+    return this.#seats.length > 1;
+  }
+
+  /** Whether a read on the primary has to look at the epoch too: buckets may leave, or it was not heard of for a while. */
+  get isInFlux(): boolean {
+    const look = this.#primary?.look;
+    return !look || look.leaving || performance.now() - look.askedAt > MAP_GOOD_FOR_MS;
+  }
+
+  /** Buckets came to this shard: until replicas have all that came with them, the primary answers. */
+  gainedBuckets(): void {
+    this.#movedAt = performance.now();
+  }
+
+  /** Asks every server again, now; whether another one is in charge then. Never throws. */
+  async findsAnother(): Promise<boolean> {
+    const before = this.#primary;
+    await Promise.all(this.#seats.map((seat) => this.#lookAt(seat)));
+    return this.#primary !== undefined && this.#primary !== before;
+  }
+
+  /** Who answers for what never changes: a replica in rotation, in turn; else the primary. Throws 503. */
+  readerForAnyone(): Reader {
+    const fit = this.isInFlux && this.hasPrimary ? [] : this.#seats.filter((seat) => this.#isFit(seat));
+    const seat = fit[this.#turn++ % Math.max(1, fit.length)];
+    return seat
+      ? { server: seat.server, isReplica: true }
+      : { server: this.primary.server, isReplica: false, excuse: "none" };
+  }
+
+  /** Who answers a session, so that it sees its own writes and never goes back in time. Throws 503. */
+  readerFor(session: SessionView): Reader {
+    const fromPrimary = (excuse: NonNullable<Reader["excuse"]>): Reader => ({
+      server: this.primary.server,
+      isReplica: false,
+      excuse,
+    });
+    if (session.isNew) return fromPrimary("new");
+    if (this.isInFlux && this.hasPrimary) return fromPrimary("leaving");
+    const others = this.#seats.filter((seat) => seat !== this.#primary);
+    const floor = { seen: session.floor(this.name), timeline: this.#timeline, movedAt: this.#movedAt };
+    const clock = { now: performance.now(), settleMs: this.#options.maxLagMs };
+    const choice = chooseReplica(session.key, others, floor, clock);
+    return "replica" in choice
+      ? { server: choice.replica.server, isReplica: true }
+      : fromPrimary(choice.excuse);
+  }
+
+  /** Resolves once every replica in rotation has replayed up to here; none is further behind than the greatest lag. */
+  async isEverywhere({ position }: WalPosition): Promise<void> {
+    const behind = () =>
+      this.#seats.some((seat) => seat !== this.#primary && seat.inRotation && seat.replayed < position);
+    const until = performance.now() + this.#options.maxLagMs;
+    while (behind() && performance.now() < until) await new Promise((done) => setTimeout(done, 20));
+  }
+
+  /** How each replica stands. */
+  states(): ReplicaState[] {
+    const now = performance.now();
+    return this.#seats
+      .filter((seat) => seat !== this.#primary)
+      .map(({ address, inRotation, lagBytes, freshAsOf }) => ({
+        address,
+        inRotation,
+        lagBytes,
+        lagSeconds: (now - freshAsOf) / 1_000,
+      }));
+  }
+
+  #seatFor(url: string): Seat {
+    const server = new ShardServer(url, this.#options);
+    const seat: Seat = {
+      server,
+      address: server.address,
+      get look() {
+        return server.look;
+      },
+      inRotation: false,
+      changedAt: performance.now(),
+      freshAsOf: performance.now(),
+      replayed: 0,
+      lagBytes: 0,
+      looking: new Periodic(
+        () => (this.hasPrimary ? LOOK_EVERY_MS : LOOK_OFTEN_MS),
+        () => this.#lookAt(seat),
+      ),
+    };
+    return seat;
+  }
+
+  async #lookAt(seat: Seat): Promise<void> {
+    await seat.server.ask();
+    this.#judge();
+    const { look } = seat;
+    if (look && seat === this.#primary) {
+      this.#positions.add(look.askedAt, look.position);
+      this.#options.onLook(this, look);
+    }
+    if (seat !== this.#primary) this.#measure(seat);
+  }
+
+  /** Who is in charge, by what all servers said last. */
+  #judge(): void {
+    const before = { primary: this.#primary, timeline: this.#timeline };
+    const { primary, timeline, deposed } = rolesOf(this.name, this.#seats, before);
+    if (primary !== before.primary || timeline !== before.timeline) this.#positions.clear();
+    this.#primary = primary;
+    this.#timeline = timeline;
+    for (const { server } of deposed) void depose(server, timeline);
+  }
+
+  #measure(seat: Seat): void {
+    const now = performance.now();
+    if (seat.look?.role === "replica") {
+      seat.replayed = seat.look.position;
+      seat.freshAsOf = this.#positions.freshAsOf(seat.replayed) ?? seat.freshAsOf;
+      seat.lagBytes = Math.max(0, this.#positions.latest - seat.replayed);
+    }
+    const inRotation = this.#isFit(seat);
+    if (inRotation !== seat.inRotation) seat.changedAt = now;
+    seat.inRotation = inRotation;
+  }
+
+  /** Near enough to the primary; where that is away, nothing changes. */
+  #isFit(seat: Seat): boolean {
+    const { look } = seat;
+    if (seat === this.#primary || look?.role !== "replica" || look.shard !== this.name) return false;
+    if (!this.hasPrimary) return seat.inRotation;
+    const lagMs = performance.now() - seat.freshAsOf;
+    return (
+      look.timeline === this.#timeline && lagMs <= this.#options.maxLagMs && seat.lagBytes <= MAX_LAG_BYTES
+    );
+  }
+}
+
+async function leave({ looking, server }: Seat): Promise<void> {
+  await Promise.all([looking.stop(), server.close()]);
+}
+
+/** Marks a server in its own tables: it refuses every write from then on, whoever asks. */
+async function depose({ read }: ShardServer, timeline: number): Promise<void> {
+  await read
+    .query("UPDATE placement SET deposed_by = $1 WHERE deposed_by IS NULL AND wal_timeline() < $1", [
+      timeline,
+    ])
+    .catch(() => {});
+}
