@@ -2,11 +2,11 @@ import type pg from "pg";
 import type { Topology } from "../../config/topology.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
 import { isDemoted, isOutage, NotSent, type PoolOptions, sqlState, translate } from "./pools.ts";
-import { bucketFor, type Placement, Router, type ShardMap } from "./router.ts";
+import { bucketFor, type Placement, type Router } from "./router.ts";
 import { mergeById, scatter } from "./scatter.ts";
-import type { Look, ShardServer } from "./server.ts";
 import { currentSession, type SessionView } from "./session.ts";
-import { type Reader, type ReplicaState, Shard } from "./shard.ts";
+import type { Reader, ReplicaState, Shard } from "./shard.ts";
+import { Shards } from "./shards.ts";
 import { type Snapshots, takeSnapshots } from "./snapshots.ts";
 import { run, type Statement, sql } from "./sql.ts";
 import { type Body, inTransaction, isRetried, type Tx, transact } from "./transactions.ts";
@@ -46,35 +46,25 @@ class StaleMap extends Error {
  * over, replicas, shards and maps that are new are found while it runs.
  */
 export class ShardDb {
-  readonly #topology: Topology;
-  readonly #options: DbOptions;
-  readonly #shards = new Map<string, Shard>();
-  readonly #onShard: ((shard: string) => void)[] = [];
-  #router: Router | undefined;
-  #refreshing: Promise<void> | undefined;
-  #closed = false;
+  readonly #shards: Shards;
+  readonly #onRead: DbOptions["onRead"];
 
-  constructor(topology: Topology, options: DbOptions) {
-    this.#topology = topology;
-    this.#options = options;
+  constructor(topology: Topology, { maxLagMs = MAX_LAG_MS, onRead, ...pools }: DbOptions) {
+    this.#shards = new Shards(topology, { maxLagMs, ...pools });
+    this.#onRead = onRead;
   }
 
   /** Learns the shard map and starts watching the servers. Throws 503 where no shard answers. */
-  async open(): Promise<void> {
-    await Promise.all(
-      this.#topology.shards.map(({ name, primary, replicas }) => this.#join(name, [primary, ...replicas])),
-    );
-    await this.refreshMap();
+  open(): Promise<void> {
+    return this.#shards.open();
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#shards.values()].map((shard) => shard.close()));
+  close(): Promise<void> {
+    return this.#shards.close();
   }
 
   get router(): Router {
-    if (!this.#router) throw new Error("ShardDb is not open yet");
-    return this.#router;
+    return this.#shards.router;
   }
 
   get shards(): string[] {
@@ -87,16 +77,12 @@ export class ShardDb {
 
   /** Calls back for every shard: now for those that are known, later for those that join. */
   eachShard(callback: (shard: string) => void): void {
-    this.#onShard.push(callback);
-    for (const shard of this.shards) callback(shard);
+    this.#shards.each(callback);
   }
 
-  /** Takes the map of the highest epoch that any shard holds, and brings it to those that lack it. Throws 503 where none answers. */
+  /** Takes the newest map that any shard holds. Throws 503 where none answers. */
   refreshMap(): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
+    return this.#shards.refresh();
   }
 
   /** Runs one reading statement on the shard of `at`. */
@@ -144,7 +130,9 @@ export class ShardDb {
 
   /** Every shard's primary as of one moment (see takeSnapshots); the caller closes them. Throws 503. */
   snapshots(): Promise<Snapshots> {
-    return takeSnapshots(this.shards.map((name) => ({ name, read: this.#shard(name).primary.server.read })));
+    return takeSnapshots(
+      this.shards.map((name) => ({ name, read: this.#shards.named(name).primary.server.read })),
+    );
   }
 
   /** Runs one writing statement in a transaction of its own, in a single round trip. */
@@ -184,7 +172,7 @@ export class ShardDb {
   }
 
   get hasReplicas(): boolean {
-    return [...this.#shards.values()].some((shard) => shard.hasReplicas);
+    return this.#shards.all.some((shard) => shard.hasReplicas);
   }
 
   /** Resolves once no replica that serves reads lacks what a session has reached; bounded by the greatest lag. */
@@ -192,14 +180,14 @@ export class ShardDb {
     await Promise.all(
       Object.keys(view.news).map(async (name) => {
         const at = view.floor(name);
-        if (at) await this.#shards.get(name)?.isEverywhere(at);
+        if (at) await this.#shards.named(name).isEverywhere(at);
       }),
     );
   }
 
   /** How each replica of each shard stands. */
   replicaStates(): (ReplicaState & { shard: string })[] {
-    return [...this.#shards.values()].flatMap((shard) =>
+    return this.#shards.all.flatMap((shard) =>
       shard.states().map((state) => ({ shard: shard.name, ...state })),
     );
   }
@@ -208,93 +196,14 @@ export class ShardDb {
   async ping(): Promise<{ shard: string; ok: boolean }[]> {
     return Promise.all(
       this.shards.map((shard) =>
-        this.#ask(shard, (server) => server.read.query("SELECT 1")).then(
-          () => ({ shard, ok: true }),
-          () => ({ shard, ok: false }),
-        ),
+        this.#shards
+          .ask(shard, (server) => server.read.query("SELECT 1"))
+          .then(
+            () => ({ shard, ok: true }),
+            () => ({ shard, ok: false }),
+          ),
       ),
     );
-  }
-
-  #shard(name: string): Shard {
-    const shard = this.#shards.get(name);
-    if (!shard) throw unavailable(`Database shard ${name}, whose servers nobody names,`);
-    return shard;
-  }
-
-  async #ask<T>(name: string, work: (server: ShardServer) => Promise<T>): Promise<T> {
-    const { server } = this.#shard(name).primary;
-    return server.within(work(server));
-  }
-
-  /** Gives a shard its servers; one that is new is opened. */
-  async #join(name: string, urls: string[]): Promise<void> {
-    const known = this.#shards.get(name);
-    if (known) return known.setServers(urls);
-    const { maxLagMs = MAX_LAG_MS, ...pools } = this.#options;
-    const onLook = (shard: Shard, look: Look) => this.#compareMaps(shard, look);
-    const shard = new Shard(name, urls, { ...pools, maxLagMs, onLook });
-    this.#shards.set(name, shard);
-    await shard.open();
-    if (this.#closed) await shard.close();
-  }
-
-  async #refresh(): Promise<void> {
-    const names = [...this.#shards.keys()];
-    const answers = await Promise.allSettled(
-      names.map((name) =>
-        this.#ask(name, (server) =>
-          server.read.query<ShardMap>("SELECT epoch::int, map AS shards FROM placement"),
-        ),
-      ),
-    );
-    const maps = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value.rows : []));
-    const newest = maps.sort((a, b) => b.epoch - a.epoch)[0];
-    if (!newest) {
-      if (this.#router) return;
-      throw unavailable("The shard map");
-    }
-    if (!this.#router || newest.epoch > this.#router.epoch) await this.#adopt(newest);
-    const behind = answers.flatMap((answer, i) => {
-      const [held] = answer.status === "fulfilled" ? answer.value.rows : [];
-      return held && held.epoch < newest.epoch ? (names[i] ?? []) : [];
-    });
-    await Promise.allSettled(behind.map((name) => this.#bringMap(name, newest)));
-  }
-
-  /** From now on this map counts here. */
-  async #adopt(map: ShardMap): Promise<void> {
-    const before = this.#router;
-    const router = new Router(map);
-    await Promise.all(
-      map.shards.map(({ shard, servers }) => {
-        const seed = this.#topology.shards.find(({ name }) => name === shard);
-        const urls = servers ?? (seed ? [seed.primary, ...seed.replicas] : undefined);
-        return urls && this.#join(shard, urls);
-      }),
-    );
-    for (const name of before ? router.gained(before) : []) this.#shards.get(name)?.gainedBuckets();
-    this.#router = router;
-    const known = new Set(before?.shards);
-    for (const name of router.shards.filter((each) => !known.has(each)))
-      for (const callback of this.#onShard) callback(name);
-    for (const [name, shard] of this.#shards) {
-      if (router.shards.includes(name)) continue;
-      this.#shards.delete(name);
-      void shard.close();
-    }
-  }
-
-  /** A shard whose commit decided on a map may have died before the others had it: whoever sees that brings it. */
-  async #bringMap(name: string, { epoch, shards }: ShardMap): Promise<void> {
-    await this.#ask(name, (server) =>
-      server.write.query("SELECT adopt_map($1, $2)", [epoch, JSON.stringify(shards)]),
-    );
-  }
-
-  #compareMaps(shard: Shard, { epoch }: Look): void {
-    if (!this.#router || epoch === this.#router.epoch || !this.#router.shards.includes(shard.name)) return;
-    this.refreshMap().catch(() => {});
   }
 
   /** Runs work that routes by the map, once more where that turns out to be old. */
@@ -311,13 +220,13 @@ export class ShardDb {
   }
 
   async #readOn<Row>(name: string, statement: Statement<Row>, { from }: ReadOptions): Promise<Row[]> {
-    const shard = this.#shard(name);
+    const shard = this.#shards.named(name);
     const session = from === "session" ? currentSession() : undefined;
     const reader = this.#readerOf(shard, from, session);
     if (reader?.isReplica) {
       try {
         const rows = await reader.server.within(run(reader.server.read, statement));
-        this.#options.onRead?.(name, reader);
+        this.#onRead?.(name, reader);
         return rows;
       } catch (error) {
         if (isOutage(error)) void reader.server.ask();
@@ -330,7 +239,7 @@ export class ShardDb {
       throw translate(error, name);
     } finally {
       if (from && from !== "primary")
-        this.#options.onRead?.(name, { isReplica: false, excuse: reader?.excuse ?? "no session" });
+        this.#onRead?.(name, { isReplica: false, excuse: reader?.excuse ?? "no session" });
     }
   }
 
@@ -367,10 +276,10 @@ export class ShardDb {
     for (let tries = 1; ; tries++) {
       const shard = shardNow();
       try {
-        return await this.#enter(this.#shard(shard), buckets, body);
+        return await this.#enter(this.#shards.named(shard), buckets, body);
       } catch (error) {
         const mayBeLost = isDemoted(error) || error instanceof NotSent;
-        const other = mayBeLost && (await this.#shard(shard).findsAnother());
+        const other = mayBeLost && (await this.#shards.named(shard).findsAnother());
         if (tries === TRIES || !(other || isRetried(error))) throw translate(error, shard);
         if (sqlState(error) === "RS001") await this.refreshMap();
       }

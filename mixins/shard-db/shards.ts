@@ -1,0 +1,143 @@
+import type { Topology } from "../../config/topology.ts";
+import { unavailable } from "../../services/contracts/errors.ts";
+import type { PoolOptions } from "./pools.ts";
+import { Router, type ShardMap } from "./router.ts";
+import type { Look, ShardServer } from "./server.ts";
+import { Shard } from "./shard.ts";
+
+/**
+ * All shards that there are, and the map that says which has what. Both change while a process runs: what is looked at
+ * tells when.
+ */
+export class Shards {
+  readonly #topology: Topology;
+  readonly #options: PoolOptions & { maxLagMs: number };
+  readonly #shards = new Map<string, Shard>();
+  readonly #onShard: ((shard: string) => void)[] = [];
+  #router: Router | undefined;
+  #refreshing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(topology: Topology, options: PoolOptions & { maxLagMs: number }) {
+    this.#topology = topology;
+    this.#options = options;
+  }
+
+  /** Learns the map and starts watching the servers. Throws 503 where no shard answers. */
+  async open(): Promise<void> {
+    await Promise.all(
+      this.#topology.shards.map(({ name, primary, replicas }) => this.#join(name, [primary, ...replicas])),
+    );
+    await this.refresh();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.all.map((shard) => shard.close()));
+  }
+
+  get router(): Router {
+    if (!this.#router) throw new Error("ShardDb is not open yet");
+    return this.#router;
+  }
+
+  get all(): Shard[] {
+    return [...this.#shards.values()];
+  }
+
+  /** Throws 503 where nobody names its servers. */
+  named(name: string): Shard {
+    const shard = this.#shards.get(name);
+    if (!shard) throw unavailable(`Database shard ${name}, whose servers nobody names,`);
+    return shard;
+  }
+
+  /** Asks a shard's primary something, as long as it answers at all. Throws 503 where there is none. */
+  async ask<T>(name: string, work: (server: ShardServer) => Promise<T>): Promise<T> {
+    const { server } = this.named(name).primary;
+    return server.within(work(server));
+  }
+
+  /** Calls back for every shard: now for those that are known, later for those that join. */
+  each(callback: (shard: string) => void): void {
+    this.#onShard.push(callback);
+    for (const shard of this.router.shards) callback(shard);
+  }
+
+  /** Takes the map of the highest epoch that any shard holds, and brings it to those that lack it. Throws 503 where none answers. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** Gives a shard its servers; one that is new is opened. */
+  async #join(name: string, urls: string[]): Promise<void> {
+    const known = this.#shards.get(name);
+    if (known) return known.setServers(urls);
+    const onLook = (shard: Shard, look: Look) => this.#compareMaps(shard, look);
+    const shard = new Shard(name, urls, { ...this.#options, onLook });
+    this.#shards.set(name, shard);
+    await shard.open();
+    if (this.#closed) await shard.close();
+  }
+
+  async #refresh(): Promise<void> {
+    const names = [...this.#shards.keys()];
+    const answers = await Promise.allSettled(
+      names.map((name) =>
+        this.ask(name, (server) =>
+          server.read.query<ShardMap>("SELECT epoch::int, map AS shards FROM placement"),
+        ),
+      ),
+    );
+    const maps = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value.rows : []));
+    const newest = maps.sort((a, b) => b.epoch - a.epoch)[0];
+    if (!newest) {
+      if (this.#router) return;
+      throw unavailable("The shard map");
+    }
+    if (!this.#router || newest.epoch > this.#router.epoch) await this.#adopt(newest);
+    const behind = answers.flatMap((answer, i) => {
+      const [held] = answer.status === "fulfilled" ? answer.value.rows : [];
+      return held && held.epoch < newest.epoch ? (names[i] ?? []) : [];
+    });
+    await Promise.allSettled(behind.map((name) => this.#bringMap(name, newest)));
+  }
+
+  /** From now on this map counts here. */
+  async #adopt(map: ShardMap): Promise<void> {
+    const before = this.#router;
+    const router = new Router(map);
+    await Promise.all(
+      map.shards.map(({ shard, servers }) => {
+        const seed = this.#topology.shards.find(({ name }) => name === shard);
+        const urls = servers ?? (seed ? [seed.primary, ...seed.replicas] : undefined);
+        return urls && this.#join(shard, urls);
+      }),
+    );
+    for (const name of before ? router.gained(before) : []) this.#shards.get(name)?.gainedBuckets();
+    this.#router = router;
+    const known = new Set(before?.shards);
+    for (const name of router.shards.filter((each) => !known.has(each)))
+      for (const callback of this.#onShard) callback(name);
+    for (const [name, shard] of this.#shards) {
+      if (router.shards.includes(name)) continue;
+      this.#shards.delete(name);
+      void shard.close();
+    }
+  }
+
+  /** A shard whose commit decided on a map may have died before the others had it: whoever sees that brings it. */
+  async #bringMap(name: string, { epoch, shards }: ShardMap): Promise<void> {
+    await this.ask(name, (server) =>
+      server.write.query("SELECT adopt_map($1, $2)", [epoch, JSON.stringify(shards)]),
+    );
+  }
+
+  #compareMaps(shard: Shard, { epoch }: Look): void {
+    if (!this.#router || epoch === this.#router.epoch || !this.#router.shards.includes(shard.name)) return;
+    this.refresh().catch(() => {});
+  }
+}
