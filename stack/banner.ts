@@ -8,7 +8,6 @@ export function banner(options: {
   stack: Stack;
   nodes: RunningNodes;
   port: number;
-  topology: string;
   dataDir: string;
 }): string {
   const { stack, nodes } = options;
@@ -19,8 +18,10 @@ export function banner(options: {
       index === 0 ? "Metrics" : "",
       `http://127.0.0.1:${port}/metrics${nodes.metrics.length > 1 ? `  ${name}` : ""}`,
     ]),
-    ["Topology", options.topology],
-    ...shardLines(stack.topologyFile).map((line): [string, string] => ["", line]),
+    ...shardLines(stack.topologyFile).map((line, index): [string, string] => [
+      index === 0 ? "Shards" : "",
+      line,
+    ]),
     ["Redis", stack.redisUrl === undefined ? "none" : redact(stack.redisUrl)],
     ["NATS", stack.natsUrl === undefined ? "none" : redact(stack.natsUrl)],
     ["Data", options.dataDir],

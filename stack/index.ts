@@ -3,21 +3,19 @@ import { join, resolve } from "node:path";
 import { dockerAnswers, natsContainer, redisContainer, type ServerContainer } from "./docker.ts";
 import { lockDirectory } from "./lock.ts";
 import { startNats } from "./nats.ts";
+import { planOf } from "./plan.ts";
 import { removeOutsideData } from "./postgres/identity.ts";
-import { startPostgres } from "./postgres/index.ts";
+import { type PostgresOptions, PostgresShards } from "./postgres/index.ts";
 import { findProgram, type ProgramName } from "./programs/index.ts";
 import { missingNotice } from "./programs/notices.ts";
 import { startRedis } from "./redis/index.ts";
 import type { Server } from "./server.ts";
-import { loadState, makeDataDir, type State, saveState, stateId } from "./state.ts";
+import { loadState, makeDataDir, newState, type State, saveState } from "./state.ts";
 import { Supervisor, stopLeftovers } from "./supervisor.ts";
-import type { Stack, StackOptions, TopologyName } from "./types.ts";
+import type { Stack, StackOptions } from "./types.ts";
 
 export type { ServerHandle } from "./server.ts";
 export type { ExternalServers, Stack, StackOptions, TopologyName } from "./types.ts";
-
-const SHARDS: Record<TopologyName, number> = { single: 1, replicas: 1, sharded: 3 };
-const REPLICAS: Record<TopologyName, number> = { single: 0, replicas: 3, sharded: 1 };
 
 interface Part {
   url: string | undefined;
@@ -52,8 +50,8 @@ export async function bringUp(options: StackOptions): Promise<Stack> {
 
 /** Removes a data directory that no stack uses any more, with what had to be kept outside of it. */
 export function removeDataDir(dataDir: string): void {
-  const id = stateId(dataDir);
-  if (id !== undefined) removeOutsideData(id);
+  const state = loadState(dataDir);
+  if (state !== undefined) removeOutsideData(state.id);
   rmSync(dataDir, { recursive: true, force: true });
 }
 
@@ -63,11 +61,16 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
   const running = join(dataDir, "running.json");
   await stopLeftovers(running);
   supervisor.guard({ lock, running });
-  const state = loadState(dataDir, SHARDS[options.topology]);
+  const before = loadState(dataDir);
+  const planned = planOf(options, before);
+  const state = before === undefined ? newState(planned) : { ...before, ...planned };
+  saveState(dataDir, state);
+  const say = options.onProgress ?? (() => {});
+  const watch = (server: Server) => {
+    if (options.keepAlive === true) server.keepAlive(say);
+  };
   const [postgres, redis, nats] = await settleAll([
-    external.topologyFile === undefined
-      ? bringUpPostgres(options, state, supervisor)
-      : { topologyFile: external.topologyFile, servers: [] },
+    external.topologyFile === undefined ? bringUpPostgres(options, state, { supervisor, watch }) : undefined,
     external.redisUrl === undefined
       ? bringUpRedis(options, state, supervisor)
       : { url: external.redisUrl, servers: [] },
@@ -76,19 +79,28 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
       : { url: external.natsUrl, servers: [] },
   ]);
   saveState(dataDir, state);
-  const servers = [...postgres.servers, ...redis.servers, ...nats.servers];
-  if (options.keepAlive === true) {
-    for (const server of servers) server.keepAlive(options.onProgress ?? (() => {}));
-  }
+  const current = () => [...(postgres?.servers ?? []), ...redis.servers, ...nats.servers];
+  const servers = current();
+  for (const server of servers) watch(server);
+  const change = inTurn(async (work: (shards: PostgresShards) => Promise<void>) => {
+    if (postgres === undefined) throw new Error("the Postgres servers are not this stack's own");
+    try {
+      await work(postgres);
+    } finally {
+      postgres.save();
+      servers.splice(0, servers.length, ...current());
+    }
+  });
   return {
-    topologyFile: postgres.topologyFile,
+    topologyFile: postgres?.topologyFile ?? external.topologyFile ?? "",
     redisUrl: redis.url,
     natsUrl: nats.url,
     adminUrl: (name) => {
-      const server = postgres.servers.find((each) => each.name === name);
-      if (server === undefined) throw new Error(`this stack has no Postgres server ${name}`);
-      return `postgres://postgres:${state.secrets.superuser}@127.0.0.1:${server.port}/roost`;
+      if (postgres === undefined) throw new Error(`this stack has no Postgres server ${name}`);
+      return postgres.adminUrl(name);
     },
+    failover: (shard, { onProgress = say, ...how } = {}) =>
+      change((shards) => shards.failover(shard, how, onProgress)),
     notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
     servers,
     supervisor,
@@ -96,6 +108,16 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
       await supervisor.stop();
       await Promise.all([redis.stop?.(), nats.stop?.()]);
     },
+  };
+}
+
+/** The same function, of which one call runs at a time. */
+function inTurn<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (argument) => {
+    const done = last.then(() => work(argument));
+    last = done.catch(() => {});
+    return done;
   };
 }
 
@@ -110,14 +132,13 @@ function stopOn(
   });
 }
 
-async function bringUpPostgres(options: StackOptions, state: State, supervisor: Supervisor) {
-  options.onProgress?.("starting Postgres");
-  const standbys = options.replicas ?? REPLICAS[options.topology];
-  return startPostgres(
-    { dataDir: options.dataDir, shards: SHARDS[options.topology], standbys },
-    state,
-    supervisor,
-  );
+async function bringUpPostgres(
+  { dataDir, onProgress }: StackOptions,
+  state: State,
+  options: Pick<PostgresOptions, "supervisor" | "watch">,
+): Promise<PostgresShards> {
+  onProgress?.("starting Postgres");
+  return PostgresShards.start(state, { dataDir, ...options });
 }
 
 async function bringUpRedis(options: StackOptions, state: State, supervisor: Supervisor): Promise<Part> {
@@ -128,7 +149,7 @@ async function bringUpRedis(options: StackOptions, state: State, supervisor: Sup
     return fromDocker("redis-server", "Redis, one server", () => redisContainer(password));
   }
   options.onProgress?.("starting Redis");
-  return startRedis(options.topology, state, { dataDir: options.dataDir, program, supervisor, password });
+  return startRedis(state, { dataDir: options.dataDir, program, supervisor, password });
 }
 
 async function bringUpNats(options: StackOptions, state: State, supervisor: Supervisor): Promise<Part> {

@@ -3,8 +3,9 @@ import type { TopologyName } from "./types.ts";
 
 /** What `npm start` was asked for. */
 export interface StartOptions {
-  topology: TopologyName;
+  topology: TopologyName | undefined;
   replicas: number | undefined;
+  sync: boolean | undefined;
   split: boolean;
   workers: number;
   port: number;
@@ -15,10 +16,13 @@ export interface StartOptions {
 
 export const USAGE = `Usage: npm start -- [options]
 
-  --topology NAME  single    1 Postgres primary, 1 Redis (default)
+  --topology NAME  single    1 Postgres primary, 1 Redis (default for a new data directory; one that
+                             exists comes back as it was)
                    replicas  1 primary and 3 streaming replicas; Redis master and replica under Sentinel
                    sharded   3 shards, each a primary and a replica; Redis Cluster of 3 masters with replicas
   --replicas N     another number of Postgres replicas for each shard
+  --sync           a write is acknowledged only once a replica of its shard has it too; takes two replicas
+                   or more, and stays so until --no-sync
   --split          a process for each service, over NATS
   --workers N      N processes of each service, or of all five where not split (default 1)
   --port N         of the API (default PORT, else 3000)
@@ -44,8 +48,9 @@ const TOPOLOGIES: readonly TopologyName[] = ["single", "replicas", "sharded"];
 export function parseOptions(args: string[]): StartOptions {
   const values = parse(args);
   return {
-    topology: topologyOf(values.topology),
+    topology: values.topology === undefined ? undefined : topologyOf(values.topology),
     replicas: values.replicas === undefined ? undefined : wholeNumber("--replicas", values.replicas, 0, 10),
+    sync: values.sync ? true : values["no-sync"] ? false : undefined,
     split: values.split,
     workers: wholeNumber("--workers", values.workers, 1, 64),
     port: wholeNumber("--port", values.port, 1, 65_535),
@@ -59,8 +64,10 @@ function parse(args: string[]) {
   return readCommandLine({
     args,
     options: {
-      topology: { type: "string", default: "single" },
+      topology: { type: "string" },
       replicas: { type: "string" },
+      sync: { type: "boolean", default: false },
+      "no-sync": { type: "boolean", default: false },
       split: { type: "boolean", default: false },
       workers: { type: "string", default: "1" },
       port: { type: "string", default: process.env.PORT || "3000" },

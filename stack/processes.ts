@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A process that must not outlive its launcher, and how it is to be stopped. */
@@ -62,6 +62,19 @@ export async function waitForEnd(process_: Tracked, boundMs: number): Promise<bo
   return true;
 }
 
+/** The processes whose working directory this is, whoever started them. */
+export function processesIn(path: string): number[] {
+  if (!existsSync(path)) return [];
+  const directory = realpathSync(path);
+  if (process.platform !== "linux") {
+    const { stdout } = spawnSync("lsof", ["-a", "-d", "cwd", "-t", directory], { encoding: "utf8" });
+    return (stdout ?? "").split("\n").filter(Boolean).map(Number);
+  }
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && workingDirectory(name) === directory)
+    .map(Number);
+}
+
 /** Stops one process: its own signal first, SIGKILL when it has not ended within its grace. */
 export async function stopOne(process_: Tracked): Promise<void> {
   signal(process_, process_.signal);
@@ -87,6 +100,15 @@ function statFields(pid: number): { state: string; started: string } | undefined
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, started] = [fields[0], fields[19]];
     return state === undefined || started === undefined ? undefined : { state, started };
+  } catch {
+    return undefined;
+  }
+}
+
+/** undefined for a process that is gone, a zombie, or somebody else's. */
+function workingDirectory(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { lastLines, readFrom, sizeOf } from "./logs.ts";
-import { isAlive, signal, stopOne, type Tracked } from "./processes.ts";
+import { isAlive, processesIn, signal, stopOne, type Tracked, waitForEnd } from "./processes.ts";
 import { Restarter } from "./restarter.ts";
 import type { ProcessSpec, Supervisor } from "./supervisor.ts";
 
@@ -10,7 +10,10 @@ export interface ServerHandle {
   readonly port: number;
   /** The process that runs now, or ran last. */
   readonly pid: number;
-  /** Sends a signal at once (SIGKILL when none is named); does nothing when the server is down. */
+  /**
+   * Sends a signal at once (SIGKILL when none is named); does nothing when the server is down. SIGSTOP and SIGCONT reach
+   * every process of the server: those that serve a connection would go on while their parent hangs.
+   */
   kill(signal?: NodeJS.Signals): void;
   /** Stops the server where it runs, starts it again and waits until it answers. */
   restart(): Promise<void>;
@@ -23,21 +26,26 @@ export interface ServerSpec extends ProcessSpec {
   isReady: (pid: number) => Promise<boolean>;
   /** An end at start-up whose log matches is tried again: a killed predecessor has not let go yet. */
   retryWhen?: RegExp;
+  /** Where all processes of the server, and no others, work. */
+  directory?: string;
 }
 
 const READY_BOUND_MS = 60_000;
 const POLL_MS = 15;
+const AFTER_KILL_MS = 10_000;
 
 /** One server process that can be started, broken and restarted. */
 export class Server implements ServerHandle {
   readonly name: string;
   readonly port: number;
-  readonly #spec: ServerSpec;
   readonly #supervisor: Supervisor;
+  #spec: ServerSpec;
   #tracked: Tracked | undefined;
   #restarter: Restarter | undefined;
   /** How it ended since it was ready. */
   #end: string | undefined;
+  /** Counts fences: a start that was under way before one must not come after it. */
+  #fences = 0;
 
   constructor(supervisor: Supervisor, spec: ServerSpec) {
     this.#supervisor = supervisor;
@@ -69,10 +77,13 @@ export class Server implements ServerHandle {
    */
   async start(): Promise<void> {
     const deadline = Date.now() + READY_BOUND_MS;
+    const fences = this.#fences;
     while (true) {
       const offset = sizeOf(this.#spec.logFile);
+      if (fences !== this.#fences) throw new Error(`${this.name} was fenced`);
       const { child, tracked } = await this.#supervisor.spawn(this.#spec);
       this.#tracked = tracked;
+      if (fences !== this.#fences) this.kill();
       this.#end = undefined;
       const startedAt = Date.now();
       let failure: string | undefined;
@@ -98,18 +109,61 @@ export class Server implements ServerHandle {
     }
   }
 
-  /** Asks the server to end, and waits until it has. */
-  async stop(): Promise<void> {
+  /** Asks the server to end, and waits until it has; after `graceMs` milliseconds it is killed. */
+  async stop(graceMs = this.#spec.graceMs): Promise<void> {
     this.#restarter?.retire();
-    if (this.#tracked !== undefined) await stopOne(this.#tracked);
+    this.kill("SIGCONT");
+    if (this.#tracked !== undefined) await stopOne({ ...this.#tracked, graceMs });
+  }
+
+  /**
+   * Ends the server with every process of its own, a hanging one too. It is not kept alive any more; what was just
+   * starting it again has failed.
+   */
+  async fence(): Promise<void> {
+    this.#fences++;
+    this.#restarter?.retire();
+    const tracked = this.#tracked;
+    if (tracked !== undefined) {
+      // A parent that stands still starts no further process while they are counted.
+      signal(tracked, "SIGSTOP");
+      const others = this.#family();
+      signal(tracked, "SIGKILL");
+      for (const pid of others) killProcess(pid, "SIGKILL");
+      await waitForEnd(tracked, AFTER_KILL_MS);
+    }
+    const deadline = Date.now() + AFTER_KILL_MS;
+    for (let left = this.#family(); left.length > 0; left = this.#family()) {
+      if (Date.now() > deadline) throw new Error(`${this.name} does not end: processes ${left.join(", ")}`);
+      for (const pid of left) killProcess(pid, "SIGKILL");
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** How it is stopped from its next start on: among the first of its stack, or among the last. */
+  setPhase(phase: number): void {
+    this.#spec = { ...this.#spec, phase };
   }
 
   kill(name: NodeJS.Signals = "SIGKILL"): void {
     if (this.#tracked !== undefined && isAlive(this.#tracked)) signal(this.#tracked, name);
+    if (name === "SIGSTOP" || name === "SIGCONT") for (const pid of this.#family()) killProcess(pid, name);
+  }
+
+  #family(): number[] {
+    return this.#spec.directory === undefined ? [] : processesIn(this.#spec.directory);
   }
 
   async restart(): Promise<void> {
     await this.stop();
     await this.start();
+  }
+}
+
+function killProcess(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

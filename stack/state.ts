@@ -2,15 +2,32 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import type { BucketRange } from "../config/topology.ts";
+
+/** A shard as its data directory remembers it. */
+export interface ShardState {
+  name: string;
+  /** The buckets that it had when it was made: the shard map in Postgres says which it has now. */
+  buckets: BucketRange[];
+  /** The directories of its servers, whatever their roles: "s0-0", "s0-1". */
+  members: string[];
+  /** The member that was in charge last. */
+  primary: string;
+}
+
+/** One server, a pair under Sentinel, a cluster. */
+export type RedisForm = "single" | "sentinel" | "cluster";
 
 /** What a data directory remembers between runs. */
 export interface State {
   /** Names what belongs to this data directory but has to lie elsewhere. */
   id: string;
-  /** How many shards the data is spread over; it cannot change without moving data. */
-  shards: number;
+  shards: ShardState[];
+  redis: RedisForm;
+  /** Whether a commit waits for a standby. */
+  sync: boolean;
   ports: Record<string, number>;
-  secrets: { superuser: string; postgres: string; redis: string; nats: string };
+  secrets: { superuser: string; postgres: string; redis: string; nats: string; control: string };
 }
 
 const BUS_OFFSET = 10_000;
@@ -28,35 +45,43 @@ export function makeDataDir(dataDir: string): void {
 }
 
 /**
- * Reads the state of a data directory, or makes a new one with fresh secrets.
- * @throws a one-line error when its data is spread over another number of shards
+ * The state of a data directory; undefined where it has none yet.
+ * @throws a one-line error where another version of Roost has written it
  */
-export function loadState(dataDir: string, shards: number): State {
+export function loadState(dataDir: string): State | undefined {
   const file = stateFile(dataDir);
-  if (existsSync(file)) {
-    // The cast: the file is written by saveState alone, whole, through rename(2).
-    const state = JSON.parse(readFileSync(file, "utf8")) as State;
-    if (state.shards === shards) return state;
-    throw new Error(
-      `data directory ${dataDir} holds ${state.shards} shard(s), not ${shards}: name another one`,
-    );
-  }
-  const secret = () => randomBytes(18).toString("hex");
-  const secrets = { superuser: secret(), postgres: secret(), redis: secret(), nats: secret() };
-  return { id: randomBytes(8).toString("hex"), shards, ports: {}, secrets };
+  if (!existsSync(file)) return undefined;
+  // The cast: the file is written by saveState alone, whole, through rename(2).
+  const state = JSON.parse(readFileSync(file, "utf8")) as State;
+  if (Array.isArray(state.shards)) return state;
+  throw new Error(`data directory ${dataDir} is of an older version of Roost: name another one`);
 }
 
-/** The id of a data directory that has a state already. */
-export function stateId(dataDir: string): string | undefined {
-  const file = stateFile(dataDir);
-  // The cast: as in loadState.
-  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as State).id : undefined;
+/** The state of a new data directory, with fresh secrets. */
+export function newState(form: Pick<State, "shards" | "redis" | "sync">): State {
+  const secret = () => randomBytes(18).toString("hex");
+  return {
+    id: randomBytes(8).toString("hex"),
+    ...form,
+    ports: {},
+    secrets: {
+      superuser: secret(),
+      postgres: secret(),
+      redis: secret(),
+      nats: secret(),
+      control: secret(),
+    },
+  };
 }
 
 /** Writes the state, readable by its owner alone, in one step. */
 export function saveState(dataDir: string, state: State): void {
-  const file = stateFile(dataDir);
-  writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  writeWhole(stateFile(dataDir), `${JSON.stringify(state, null, 2)}\n`);
+}
+
+/** Writes a file that its owner alone can read: whoever reads it finds the old text or the new one. */
+export function writeWhole(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
 

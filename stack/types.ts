@@ -1,3 +1,4 @@
+import type { FailoverOptions } from "./postgres/failover.ts";
 import type { ServerHandle } from "./server.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -15,9 +16,12 @@ export interface ExternalServers {
 }
 
 export interface StackOptions {
-  topology: TopologyName;
-  /** Standbys of each shard: 0 for single, 3 for replicas, 1 for sharded where not given. */
+  /** Where none is named, the data directory's own form, or `single` for a new one. */
+  topology?: TopologyName | undefined;
+  /** Standbys of each shard: as many as before, and at first 0 for single, 3 for replicas, 1 for sharded. */
   replicas?: number | undefined;
+  /** Whether a commit counts only once one of the standbys has it too; as before where not given, and at first not. */
+  sync?: boolean | undefined;
   /** Absolute, or relative to the current directory; made where it is missing, kept between runs. */
   dataDir: string;
   /** false: run without Redis. */
@@ -35,6 +39,11 @@ export interface StackOptions {
   signal?: AbortSignal;
 }
 
+/** Who is told, line by line, what a change of the stack does. */
+export interface Reported {
+  onProgress?: (line: string) => void;
+}
+
 export interface Stack {
   topologyFile: string;
   /** `redis://…`, `redis+sentinel://:secret@h1:p,h2:p,h3:p/name`, a comma list for a cluster; undefined: none to be had. */
@@ -45,9 +54,14 @@ export interface Stack {
    * @throws where there is no such server
    */
   adminUrl(server: string): string;
+  /**
+   * Replaces the primary of a shard by its most advanced replica, see `failOver`. `onProgress` is told of each step.
+   * @throws where no replica answers; nothing has been touched then
+   */
+  failover(shard: string, options?: FailoverOptions & Reported): Promise<void>;
   /** What is missing, and the line that installs it. */
   notices: string[];
-  /** The servers that this stack started, so that tests can break them. */
+  /** The servers that this stack started, as of now: tests break them. Postgres servers: "pg-s0-0", whatever their role. */
   servers: ServerHandle[];
   /** Starts further processes that end with the stack, however it ends. */
   supervisor: Supervisor;

@@ -1,85 +1,97 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Server } from "../server.ts";
-import { assignPorts, type State, saveState } from "../state.ts";
+import { assignPorts, type State, saveState, writeWhole } from "../state.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { findPostgres } from "./binaries.ts";
+import { type FailoverOptions, failOver } from "./failover.ts";
 import { chooseIdentity } from "./identity.ts";
-import type { Member } from "./member.ts";
-import { type RunningShard, startShard } from "./shard.ts";
+import { type PostgresContext, Shard } from "./shard.ts";
 
-/** How many shards to bring up, with how many standbys each. */
 export interface PostgresOptions {
   dataDir: string;
-  shards: number;
-  standbys: number;
+  supervisor: Supervisor;
+  /** Takes care of a server that is started after the stack has come up. */
+  watch: (server: Server) => void;
 }
 
-const BUCKETS = 1024;
+type Say = (line: string) => void;
+
 const MANY_SERVERS = 4;
 
-/** Brings up all shards at once and writes the topology file, whose path it returns with the servers. */
-export async function startPostgres(
-  options: PostgresOptions,
-  state: State,
-  supervisor: Supervisor,
-): Promise<{ topologyFile: string; servers: Server[] }> {
-  const { dataDir, shards, standbys } = options;
-  const identity = chooseIdentity(dataDir, state.id, findPostgres());
-  const names = Array.from({ length: shards }, (_, index) => `s${index}`);
-  const members = new Map(names.map((name) => [name, memberIds(identity.home, name, standbys)]));
-  await assignPorts(state, [...members.values()].flat().map(portName));
-  saveState(dataDir, state);
-  const context = {
-    identity,
-    supervisor,
-    secrets: state.secrets,
-    logDir: join(dataDir, "logs"),
-    sharedBuffers: shards * (1 + standbys) >= MANY_SERVERS ? "64MB" : "128MB",
-  };
-  const running = await Promise.all(
-    names.map((name) => {
-      const ids = members.get(name) ?? [];
-      const found = ids.map((id) => memberOf(identity.home, id, state));
-      return startShard(name, found, standbys, context);
-    }),
-  );
-  const topologyFile = join(dataDir, "topology.json");
-  writeFileSync(topologyFile, `${JSON.stringify(topologyOf(names, running, state), null, 2)}\n`, {
-    mode: 0o600,
-  });
-  return { topologyFile, servers: running.flatMap(({ primary, standbys }) => [primary, ...standbys]) };
-}
+/** All shards of a stack. What changes is written to the state and to the topology file at once. */
+export class PostgresShards {
+  readonly topologyFile: string;
+  readonly shards: Shard[];
+  readonly #dataDir: string;
+  readonly #state: State;
+  readonly #context: PostgresContext;
 
-/** The data directories that a shard has or needs: after a promotion the primary can be any of them. */
-function memberIds(home: string, shard: string, standbys: number): string[] {
-  const pattern = new RegExp(`^${shard}-\\d+$`);
-  const found = existsSync(home) ? readdirSync(home).filter((name) => pattern.test(name)) : [];
-  const wanted = Array.from({ length: standbys + 1 }, (_, index) => `${shard}-${index}`);
-  return [...new Set([...wanted, ...found])];
-}
+  private constructor(state: State, { dataDir, supervisor, watch }: PostgresOptions) {
+    this.#dataDir = dataDir;
+    this.#state = state;
+    this.topologyFile = join(dataDir, "topology.json");
+    this.#context = {
+      identity: chooseIdentity(dataDir, state.id, findPostgres()),
+      supervisor,
+      state,
+      logDir: join(dataDir, "logs"),
+      sharedBuffers: state.shards.flatMap(({ members }) => members).length >= MANY_SERVERS ? "64MB" : "128MB",
+      portOf: async (name) => {
+        await assignPorts(state, [name]);
+        return state.ports[name] ?? 0;
+      },
+      watch,
+      save: () => this.save(),
+    };
+    this.shards = state.shards.map((each) => new Shard(each, this.#context));
+  }
 
-function memberOf(home: string, id: string, state: State): Member {
-  return { id, directory: join(home, id), port: state.ports[portName(id)] ?? 0 };
-}
+  /** Brings up the shards of a state, all at once. */
+  static async start(state: State, options: PostgresOptions): Promise<PostgresShards> {
+    const postgres = new PostgresShards(state, options);
+    await Promise.all(postgres.shards.map((shard) => shard.start()));
+    postgres.save();
+    return postgres;
+  }
 
-function portName(id: string): string {
-  return `pg-${id}`;
-}
+  get servers(): Server[] {
+    return this.shards.flatMap((shard) => shard.servers.map(({ server }) => server));
+  }
 
-function topologyOf(names: string[], running: RunningShard[], state: State) {
-  const url = (server: Server) => `postgres://roost:${state.secrets.postgres}@127.0.0.1:${server.port}/roost`;
-  return {
-    shards: names.map((name, index) => {
-      const first = Math.floor((index * BUCKETS) / names.length);
-      const last = Math.floor(((index + 1) * BUCKETS) / names.length) - 1;
-      const shard = running[index];
-      return {
-        name,
-        primary: shard === undefined ? "" : url(shard.primary),
-        replicas: shard === undefined ? [] : shard.standbys.map(url),
-        buckets: [[first, last]],
-      };
-    }),
-  };
+  /** Throws where there is no shard of that name. */
+  shard(name: string): Shard {
+    const found = this.shards.find((each) => each.name === name);
+    if (found !== undefined) return found;
+    throw new Error(`no shard ${name} here: ${this.shards.map((each) => each.name).join(", ")}`);
+  }
+
+  /** See failOver. */
+  failover(name: string, options: FailoverOptions, say: Say): Promise<void> {
+    return failOver(this.shard(name), options, say);
+  }
+
+  /** The superuser's URL of a server, by its name. Throws where there is none. */
+  adminUrl(name: string): string {
+    const server = this.servers.find((each) => each.name === name);
+    if (server === undefined) throw new Error(`this stack has no Postgres server ${name}`);
+    return `postgres://postgres:${this.#state.secrets.superuser}@127.0.0.1:${server.port}/roost`;
+  }
+
+  /** The URLs of a shard's servers, the primary's first. */
+  urls(shard: Shard): string[] {
+    const { primary, servers } = shard;
+    return [primary, ...servers.filter((each) => each !== primary)].map(
+      ({ member }) => `postgres://roost:${this.#state.secrets.postgres}@127.0.0.1:${member.port}/roost`,
+    );
+  }
+
+  /** Writes the state and the topology file, each in one step. */
+  save(): void {
+    saveState(this.#dataDir, this.#state);
+    const shards = this.shards.map((shard) => {
+      const [primary, ...replicas] = this.urls(shard);
+      return { name: shard.name, primary, replicas, buckets: shard.state.buckets };
+    });
+    writeWhole(this.topologyFile, `${JSON.stringify({ shards }, null, 2)}\n`);
+  }
 }

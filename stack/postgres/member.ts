@@ -1,17 +1,9 @@
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { PHASE } from "../processes.ts";
 import { Server } from "../server.ts";
 import type { Supervisor } from "../supervisor.ts";
+import { SUPERUSER } from "./admin.repo.ts";
 import { type Identity, writeOwned } from "./identity.ts";
 import { run } from "./run.ts";
 
@@ -23,10 +15,7 @@ export interface Member {
   port: number;
 }
 
-const SUPERUSER = "postgres";
-// DBState in Postgres' pg_control.h.
-const SHUT_DOWN = 1;
-const STATE_OFFSET = 16;
+const STANDBY_MARK = "standby.signal";
 const STOP_GRACE_MS = 30_000;
 
 /** Whether the directory holds a database at all. */
@@ -34,21 +23,9 @@ export function exists(member: Member): boolean {
   return existsSync(join(member.directory, "PG_VERSION"));
 }
 
-/** Whether the directory will start as a standby. A promoted standby has lost its mark. */
+/** Whether the directory will start as a standby. Postgres removes the mark of one that it promotes. */
 export function isStandby(member: Member): boolean {
-  return existsSync(join(member.directory, "standby.signal"));
-}
-
-/** Whether the server was stopped in order, so that its files can be copied as they are. */
-export function isCleanlyStopped(member: Member): boolean {
-  const file = openSync(join(member.directory, "global", "pg_control"), "r");
-  try {
-    const bytes = Buffer.alloc(4);
-    readSync(file, bytes, 0, 4, STATE_OFFSET);
-    return bytes.readInt32LE() === SHUT_DOWN && !existsSync(join(member.directory, "postmaster.pid"));
-  } finally {
-    closeSync(file);
-  }
+  return existsSync(join(member.directory, STANDBY_MARK));
 }
 
 /** The newest timeline that the directory has written: it grows with each promotion. */
@@ -81,17 +58,14 @@ export async function initialise(member: Member, identity: Identity, password: s
   }
 }
 
-/** Replaces what the standby's directory holds with a copy of its cleanly stopped primary. */
-export async function copyFrom(primary: Member, standby: Member, identity: Identity): Promise<void> {
-  const unfinished = `${standby.directory}.new`;
-  rmSync(unfinished, { recursive: true, force: true });
-  await run(identity, "cp", ["-R", primary.directory, unfinished]);
-  rmSync(join(unfinished, "postmaster.opts"), { force: true });
-  // Slots belong to the server that made them.
-  await run(identity, "find", [join(unfinished, "pg_replslot"), "-mindepth", "1", "-delete"]);
-  writeOwned(identity, join(unfinished, "standby.signal"), "");
-  rmSync(standby.directory, { recursive: true, force: true });
-  renameSync(unfinished, standby.directory);
+/** Sees to it that the directory starts as a standby, and never as a primary, until this is taken back. */
+export function markStandby(member: Member, identity: Identity): void {
+  writeOwned(identity, join(member.directory, STANDBY_MARK), "");
+}
+
+/** Lets the directory start as a primary. */
+export function unmarkStandby(member: Member): void {
+  rmSync(join(member.directory, STANDBY_MARK), { force: true });
 }
 
 /** Writes the settings that change between runs; everything else stays as initdb made it. */
@@ -106,21 +80,28 @@ export function configure(member: Member, identity: Identity, settings: Record<s
   writeOwned(identity, join(member.directory, "roost.conf"), lines.join(""));
 }
 
+/** What the server of a directory is called, and its port in the state: after the directory, as roles change. */
+export function serverName(id: string): string {
+  return `pg-${id}`;
+}
+
 /** The server of a data directory, not yet started. */
 export function serverOf(
   member: Member,
-  options: { name: string; identity: Identity; supervisor: Supervisor; logDir: string; standby: boolean },
+  options: { identity: Identity; supervisor: Supervisor; logDir: string },
 ): Server {
   const { identity } = options;
+  const name = serverName(member.id);
   return new Server(options.supervisor, {
-    name: options.name,
+    name,
     ...identity.command(join(identity.binaries, "bin", "postgres"), ["-D", member.directory]),
     port: member.port,
-    logFile: join(options.logDir, `${options.name}.log`),
+    logFile: join(options.logDir, `${name}.log`),
     // SIGINT is Postgres' fast shutdown: clients are cut off, everything is written.
     signal: "SIGINT",
-    phase: options.standby ? PHASE.postgresStandby : PHASE.backends,
+    phase: PHASE.backends,
     graceMs: STOP_GRACE_MS,
+    directory: member.directory,
     isReady: async (pid) => saysReady(member, pid),
     retryWhen: /pre-existing shared memory block|lock file "postmaster\.pid" already exists/,
   });

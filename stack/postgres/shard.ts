@@ -1,200 +1,288 @@
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "pg";
+import type { Client } from "pg";
+import { PHASE } from "../processes.ts";
 import type { Server } from "../server.ts";
-import type { State } from "../state.ts";
+import type { ShardState, State } from "../state.ts";
 import type { Supervisor } from "../supervisor.ts";
+import {
+  currentPosition,
+  hasReplayed,
+  keepSlots,
+  makeDatabase,
+  reload,
+  streamingStandbys,
+  withAdmin,
+} from "./admin.repo.ts";
+import { copyLive } from "./base-backup.ts";
 import type { Identity } from "./identity.ts";
 import {
   configure,
-  copyFrom,
   exists,
   initialise,
-  isCleanlyStopped,
   isStandby,
   type Member,
   removeStalePidFile,
+  serverName,
   serverOf,
   timelineOf,
+  unmarkStandby,
 } from "./member.ts";
+import { assignRoles } from "./roles.ts";
+import { settingsOf, slotOf } from "./settings.ts";
 
 /** What all shards of a stack have in common. */
 export interface PostgresContext {
   identity: Identity;
   supervisor: Supervisor;
-  secrets: State["secrets"];
+  state: State;
   logDir: string;
   sharedBuffers: string;
+  /** Gives a member a port of its own. */
+  portOf(id: string): Promise<number>;
+  /** Takes care of a server that was started after the stack had come up. */
+  watch(server: Server): void;
+  /** Writes down who is there, and who the primaries are. */
+  save(): void;
 }
 
-/** A shard that runs: its first server is the primary. */
-export interface RunningShard {
-  primary: Server;
-  standbys: Server[];
-}
-
-interface Roles {
-  primary: Member;
-  standbys: Member[];
+/** One server of a shard, with its directory. */
+export interface ShardServer {
+  member: Member;
+  server: Server;
+  /** A former primary that a failover left as it was: it follows nobody. */
+  stray?: boolean;
 }
 
 const STREAMING_BOUND_MS = 60_000;
+const POLL_MS = 30;
 
-/**
- * Brings up a primary and its streaming standbys from the shard's data directories, making those that are missing.
- * After a promotion in an earlier run the promoted server stays the primary, and the others are copied from it anew.
- */
-export async function startShard(
-  shard: string,
-  members: Member[],
-  standbyCount: number,
-  context: PostgresContext,
-): Promise<RunningShard> {
-  for (const member of members) removeStalePidFile(member);
-  const { roles, stale } = assignRoles(members, standbyCount);
-  const server = (member: Member, name: string, standby: boolean) =>
-    serverOf(member, { ...context, name, standby });
-  const primary = server(roles.primary, `pg-${shard}-primary`, false);
-  const standbys = roles.standbys.map((member, index) =>
-    server(member, `pg-${shard}-replica-${index + 1}`, true),
-  );
+/** A primary and its streaming standbys. Which is which is in `state`, and changes with a failover. */
+export class Shard {
+  readonly state: ShardState;
+  readonly context: PostgresContext;
+  readonly servers: ShardServer[] = [];
 
-  if (!exists(roles.primary)) await initialise(roles.primary, context.identity, context.secrets.superuser);
-  configure(roles.primary, context.identity, settingsOf(roles, roles.primary, primary.name, context));
-  if (stale.length > 0) {
-    if (!isCleanlyStopped(roles.primary)) {
-      await primary.start();
-      await primary.stop();
-    }
-    await Promise.all(stale.map((member) => copyFrom(roles.primary, member, context.identity)));
+  constructor(state: ShardState, context: PostgresContext) {
+    this.state = state;
+    this.context = context;
   }
-  roles.standbys.forEach((member, index) => {
-    const name = standbys[index]?.name ?? member.id;
-    configure(member, context.identity, settingsOf(roles, member, name, context));
-  });
 
-  await primary.start();
-  await prepare(roles, context);
-  await Promise.all(standbys.map((standby) => standby.start()));
-  await waitUntilStreaming(shard, roles, context);
-  return { primary, standbys };
+  get name(): string {
+    return this.state.name;
+  }
+
+  get primary(): ShardServer {
+    const found = this.servers.find(({ member }) => member.id === this.state.primary);
+    if (found === undefined) throw new Error(`shard ${this.name} has no primary`);
+    return found;
+  }
+
+  get standbys(): ShardServer[] {
+    return this.servers.filter(({ member, stray }) => member.id !== this.state.primary && !stray);
+  }
+
+  /**
+   * Brings the shard up from its members' directories, making those that are missing. After a promotion in an earlier
+   * run the promoted server stays the primary, and the others are copied from it anew.
+   */
+  async start(): Promise<void> {
+    const { identity, state } = this.context;
+    for (const id of this.state.members) await this.#adopt(id);
+    this.#removeFormerMembers();
+    for (const { member } of this.servers) removeStalePidFile(member);
+    const { primary: id, stale } = assignRoles(
+      this.servers.map(({ member }) => found(member)),
+      this.state.primary,
+    );
+    this.state.primary = id;
+    const { primary, standbys } = this;
+    if (exists(primary.member)) unmarkStandby(primary.member);
+    else await initialise(primary.member, identity, state.secrets.superuser);
+    this.configure(primary);
+    primary.server.setPhase(PHASE.backends);
+    await primary.server.start();
+    await this.onPrimary(async (client) => {
+      await keepSlots(client, this.slots());
+      await makeDatabase(client, state.secrets.postgres);
+    });
+    const stopped = standbys.filter(({ member }) => !stale.includes(member.id));
+    await Promise.all([
+      ...stopped.map((standby) => this.#startStandby(standby)),
+      ...standbys.filter((each) => !stopped.includes(each)).map((standby) => this.copyAndStart(standby)),
+    ]);
+    await this.untilStreaming(standbys);
+  }
+
+  /** Adds a standby, copied from the running primary, and waits until it follows. Answers its server. */
+  async addStandby(say: (line: string) => void): Promise<Server> {
+    const added = await this.#adopt(this.#unusedId());
+    try {
+      await this.onPrimary((client) => keepSlots(client, this.slots()));
+      say(`copying ${this.primary.server.name} to ${added.server.name}`);
+      await this.copyAndStart(added);
+      await this.untilStreaming([added]);
+    } catch (error) {
+      await this.discard(added);
+      throw error;
+    }
+    this.state.members.push(added.member.id);
+    this.context.watch(added.server);
+    await this.reconfigure();
+    return added.server;
+  }
+
+  /** Stops a standby and removes its data. Throws where that is the primary. */
+  async removeStandby(name: string): Promise<void> {
+    const found = this.standbys.find(({ server }) => server.name === name);
+    if (found === undefined) throw new Error(`${name} is the primary of ${this.name}: fail over first`);
+    if (this.context.state.sync && this.standbys.length < 3)
+      throw new Error(`${this.name} is synchronous and needs two replicas`);
+    this.forget(found);
+    await this.reconfigure();
+    await this.discard(found);
+    await this.onPrimary((client) => keepSlots(client, this.slots()));
+  }
+
+  /** Copies the running primary into a standby that is not running, and starts it. */
+  async copyAndStart(standby: ShardServer): Promise<void> {
+    const { identity, state } = this.context;
+    await copyLive(this.primary.member, standby.member, { identity, password: state.secrets.superuser });
+    await this.#startStandby(standby);
+  }
+
+  /** Stops all servers of the shard and removes their data. */
+  async remove(): Promise<void> {
+    for (const each of [this.primary, ...this.standbys]) await this.discard(each);
+  }
+
+  /** A member that is none any more. */
+  forget({ member }: ShardServer): void {
+    this.state.members = this.state.members.filter((id) => id !== member.id);
+    this.servers.splice(
+      this.servers.findIndex((each) => each.member.id === member.id),
+      1,
+    );
+  }
+
+  /** Stops a server and removes its data. */
+  async discard(discarded: ShardServer): Promise<void> {
+    const { member, server } = discarded;
+    await server.fence();
+    if (this.servers.includes(discarded)) this.forget(discarded);
+    rmSync(member.directory, { recursive: true, force: true });
+  }
+
+  /** Moves a stopped server's data to where nothing starts from it; answers where that is. */
+  setAside({ member }: ShardServer): string {
+    const aside = `${member.directory}.deposed`;
+    rmSync(aside, { recursive: true, force: true });
+    renameSync(member.directory, aside);
+    return aside;
+  }
+
+  /** Writes the settings of a server as its place in the shard wants them. */
+  configure({ member }: ShardServer): void {
+    const { identity, state, sharedBuffers } = this.context;
+    const members = this.servers.map((each) => each.member);
+    const place = {
+      member,
+      others: members.filter((each) => each !== member),
+      primary: member.id === this.state.primary ? undefined : this.primary.member,
+    };
+    const settings = { password: state.secrets.postgres, sharedBuffers, sync: state.sync };
+    configure(member, identity, settingsOf(place, settings));
+  }
+
+  /** The same for all servers, which read them at once where they run; the others when they start. */
+  async reconfigure(): Promise<void> {
+    const servers = [this.primary, ...this.standbys];
+    for (const each of servers) if (exists(each.member)) this.configure(each);
+    await Promise.allSettled(servers.map((each) => this.on(each, reload)));
+  }
+
+  /** Waits until standbys stream from the primary and have replayed what it held by then. Throws after a minute. */
+  async untilStreaming(standbys: ShardServer[], boundMs = STREAMING_BOUND_MS): Promise<void> {
+    if (standbys.length === 0) return;
+    const deadline = Date.now() + boundMs;
+    const until = async (holds: () => Promise<boolean>) => {
+      while (!(await holds())) {
+        if (Date.now() > deadline)
+          throw new Error(`shard ${this.name}: its replicas do not follow within ${boundMs / 1000} s`);
+        await sleep(POLL_MS);
+      }
+    };
+    const position = await this.onPrimary(async (client) => {
+      await until(async () => {
+        const streaming = await streamingStandbys(client);
+        return standbys.every(({ server }) => streaming.includes(server.name));
+      });
+      return currentPosition(client);
+    });
+    await Promise.all(
+      standbys.map((standby) => this.on(standby, (client) => until(() => hasReplayed(client, position)))),
+    );
+  }
+
+  /** Runs something as the superuser of one server. Throws where it does not answer within two seconds. */
+  on<T>({ member }: ShardServer, use: (client: Client) => Promise<T>): Promise<T> {
+    return withAdmin(member, this.context.state.secrets.superuser, use);
+  }
+
+  onPrimary<T>(use: (client: Client) => Promise<T>): Promise<T> {
+    return this.on(this.primary, use);
+  }
+
+  /** The slots that the primary keeps. */
+  slots(): string[] {
+    return this.standbys.map(({ member }) => slotOf(member));
+  }
+
+  async #startStandby(standby: ShardServer): Promise<void> {
+    this.configure(standby);
+    standby.server.setPhase(PHASE.postgresStandby);
+    await standby.server.start();
+  }
+
+  async #adopt(id: string): Promise<ShardServer> {
+    const { identity, supervisor, logDir } = this.context;
+    const member = {
+      id,
+      directory: join(identity.home, id),
+      port: await this.context.portOf(serverName(id)),
+    };
+    const adopted = { member, server: serverOf(member, { identity, supervisor, logDir }) };
+    this.servers.push(adopted);
+    return adopted;
+  }
+
+  /** A standby without a slot may have missed what it can no longer get: it is copied anew when it is wanted again. */
+  #removeFormerMembers(): void {
+    const former = this.#directories().filter((name) => !this.state.members.includes(name));
+    for (const name of former) rmSync(join(this.context.identity.home, name), { recursive: true });
+  }
+
+  #unusedId(): string {
+    const used = new Set([...this.state.members, ...this.#directories()]);
+    for (let n = 0; ; n++) if (!used.has(`${this.name}-${n}`)) return `${this.name}-${n}`;
+  }
+
+  #directories(): string[] {
+    const { home } = this.context.identity;
+    const names = existsSync(home) ? readdirSync(home) : [];
+    return names.filter(
+      (name) => name.startsWith(`${this.name}-`) && /^\d+$/.test(name.slice(this.name.length + 1)),
+    );
+  }
 }
 
-/** Two directories that both claim to be the primary mean a promotion: the later timeline holds the truth. */
-function assignRoles(members: Member[], standbyCount: number): { roles: Roles; stale: Member[] } {
-  const claimants = members.filter((member) => exists(member) && !isStandby(member));
-  const ordered = claimants.toSorted((a, b) => timelineOf(b) - timelineOf(a));
-  const primary = ordered[0] ?? members[0];
-  if (primary === undefined) throw new Error("a shard needs at least one server");
-  const others = members.filter((member) => member !== primary);
-  const standbys = others.slice(0, standbyCount);
-  // A standby without a slot may have missed what it can no longer get: it is copied anew when it is wanted again.
-  for (const member of others.slice(standbyCount)) rmSync(member.directory, { recursive: true, force: true });
-  const promoted = claimants.length > 1;
-  return { roles: { primary, standbys }, stale: standbys.filter((each) => promoted || !exists(each)) };
-}
-
-function settingsOf(
-  roles: Roles,
-  member: Member,
-  name: string,
-  context: PostgresContext,
-): Record<string, string> {
-  const { postgres } = context.secrets;
-  const upstream = `host=127.0.0.1 port=${roles.primary.port} user=roost password=${postgres} application_name=${name}`;
+function found(member: Member) {
+  const isThere = exists(member);
   return {
-    listen_addresses: "127.0.0.1",
-    port: String(member.port),
-    // A socket's path may have at most 107 bytes, fewer than many a data directory.
-    unix_socket_directories: "",
-    cluster_name: name,
-    max_connections: "200",
-    shared_buffers: context.sharedBuffers,
-    synchronous_commit: "on",
-    wal_level: "logical",
-    max_wal_senders: "16",
-    max_replication_slots: "16",
-    max_wal_size: "512MB",
-    hot_standby: "on",
-    hot_standby_feedback: "on",
-    wal_retrieve_retry_interval: "200ms",
-    jit: "off",
-    timezone: "UTC",
-    log_timezone: "UTC",
-    log_line_prefix: "%m [%p] ",
-    ...(member === roles.primary ? {} : { primary_conninfo: upstream, primary_slot_name: slotOf(member) }),
+    id: member.id,
+    exists: isThere,
+    standby: isStandby(member),
+    timeline: isThere ? timelineOf(member) : 0,
   };
-}
-
-/** Makes the role, the database and a slot for each standby, and drops the slots of standbys that are no more. */
-async function prepare(roles: Roles, { secrets }: PostgresContext): Promise<void> {
-  const slots = roles.standbys.map(slotOf);
-  await withClient(roles.primary, secrets.superuser, async (client) => {
-    await client.query(
-      `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
-      WHERE slot_type = 'physical' AND NOT active AND slot_name LIKE 'member\\_%' AND slot_name <> ALL ($1)`,
-      [slots],
-    );
-    await client.query(
-      `SELECT pg_create_physical_replication_slot(name, true) FROM unnest($1::text[]) AS name
-      WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = name)`,
-      [slots],
-    );
-    const role = await client.query("SELECT FROM pg_roles WHERE rolname = 'roost'");
-    const attributes = `LOGIN CREATEDB REPLICATION PASSWORD '${secrets.postgres}'`;
-    if (role.rowCount === 0) await client.query(`CREATE ROLE roost ${attributes}`);
-    await client.query("GRANT pg_monitor, pg_create_subscription, pg_signal_backend TO roost");
-    const database = await client.query("SELECT FROM pg_database WHERE datname = 'roost'");
-    if (database.rowCount === 0) await client.query("CREATE DATABASE roost OWNER roost");
-  });
-}
-
-/** Until then a replica may not even know the database. */
-async function waitUntilStreaming(shard: string, roles: Roles, { secrets }: PostgresContext): Promise<void> {
-  if (roles.standbys.length === 0) return;
-  const deadline = Date.now() + STREAMING_BOUND_MS;
-  const until = async (client: Client, text: string, values: unknown[]) => {
-    while ((await client.query(text, values)).rowCount === 0) {
-      if (Date.now() > deadline) throw new Error(`shard ${shard}: its replicas do not follow within 60 s`);
-      await sleep(30);
-    }
-  };
-  let position: unknown;
-  await withClient(roles.primary, secrets.superuser, async (client) => {
-    const text = "SELECT FROM pg_stat_replication WHERE state = 'streaming' HAVING count(*) >= $1";
-    await until(client, text, [roles.standbys.length]);
-    position = (await client.query("SELECT pg_current_wal_lsn() AS position")).rows[0].position;
-  });
-  await Promise.all(
-    roles.standbys.map((standby) =>
-      withClient(standby, secrets.superuser, (client) =>
-        until(client, "SELECT WHERE pg_last_wal_replay_lsn() >= $1::pg_lsn", [position]),
-      ),
-    ),
-  );
-}
-
-async function withClient(
-  member: Member,
-  password: string,
-  use: (client: Client) => Promise<void>,
-): Promise<void> {
-  const client = new Client({
-    host: "127.0.0.1",
-    port: member.port,
-    user: "postgres",
-    password,
-    database: "postgres",
-    connectionTimeoutMillis: 10_000,
-  });
-  await client.connect();
-  try {
-    await use(client);
-  } finally {
-    await client.end();
-  }
-}
-
-function slotOf(member: Member): string {
-  return `member_${member.id.replaceAll("-", "_")}`;
 }

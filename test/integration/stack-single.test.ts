@@ -36,7 +36,7 @@ async function query(topologyFile: string, text: string): Promise<unknown[]> {
 describe("a single stack", () => {
   test("has one Postgres, one Redis and NATS, which answer under the URLs that it gives", async () => {
     stack = await ownStack({ topology: "single", dataDir });
-    expect(stack.servers.map(({ name }) => name)).toEqual(["pg-s0-primary", "redis-1", "nats"]);
+    expect(stack.servers.map(({ name }) => name)).toEqual(["pg-s0-0", "redis-1", "nats"]);
     await externalServers({
       TOPOLOGY_FILE: stack.topologyFile,
       REDIS_URL: stack.redisUrl,

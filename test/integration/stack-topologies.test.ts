@@ -32,7 +32,7 @@ describe("the replicas topology", () => {
       shard?.primary,
       "SELECT application_name AS name, state FROM pg_stat_replication ORDER BY 1",
     );
-    expect(senders).toEqual([1, 2, 3].map((n) => ({ name: `pg-s0-replica-${n}`, state: "streaming" })));
+    expect(senders).toEqual([1, 2, 3].map((n) => ({ name: `pg-s0-${n}`, state: "streaming" })));
     const slots = await query(
       shard?.primary,
       "SELECT count(*)::int AS n FROM pg_replication_slots WHERE active",
@@ -51,7 +51,7 @@ describe("the replicas topology", () => {
 
   test("a replica that was killed catches up after its restart", async () => {
     const [shard] = readTopologyFile(stack.topologyFile).shards;
-    const replica = stack.servers.find(({ name }) => name === "pg-s0-replica-2");
+    const replica = stack.servers.find(({ name }) => name === "pg-s0-2");
     replica?.kill();
     await query(shard?.primary, "INSERT INTO seen VALUES (3)");
     await replica?.restart();
@@ -73,8 +73,8 @@ describe("the replicas topology", () => {
 
   test("a promoted replica stays the primary after a restart, and the others follow it", async () => {
     const [shard] = readTopologyFile(stack.topologyFile).shards;
-    stack.servers.find(({ name }) => name === "pg-s0-primary")?.kill();
-    await query(stack.adminUrl("pg-s0-replica-1"), "SELECT pg_promote()");
+    stack.servers.find(({ name }) => name === "pg-s0-0")?.kill();
+    await query(stack.adminUrl("pg-s0-1"), "SELECT pg_promote()");
     await query(shard?.replicas[0], "INSERT INTO seen VALUES (4)");
     await stack.stop();
     stack = await ownStack({ topology: "replicas", dataDir: stack.dataDir });

@@ -2,10 +2,11 @@ import { UsageError } from "../../config/command-line.ts";
 import { parseOptions } from "../../stack/options.ts";
 
 describe("the options of npm start", () => {
-  test("without any, one process on a single topology, data in .roost, port 3000", () => {
+  test("without any, one process on the stack as it was, data in .roost, port 3000", () => {
     expect(parseOptions([])).toEqual({
-      topology: "single",
+      topology: undefined,
       replicas: undefined,
+      sync: undefined,
       split: false,
       workers: 1,
       port: 3000,
@@ -16,12 +17,12 @@ describe("the options of npm start", () => {
   });
 
   test("each is taken", () => {
-    const args = "--topology sharded --replicas 2 --split --workers 3 --port 8080 --data /d --no-repl".split(
-      " ",
-    );
+    const args =
+      "--topology sharded --replicas 2 --sync --split --workers 3 --port 8080 --data /d --no-repl".split(" ");
     expect(parseOptions(args)).toMatchObject({
       topology: "sharded",
       replicas: 2,
+      sync: true,
       split: true,
       workers: 3,
       port: 8080,
