@@ -55,6 +55,7 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
     stack = await bringUp({ ...options, dataDir, keepAlive: true });
     for (const notice of stack.notices) options.onProgress(notice);
     await migrate(readTopologyFile(stack.topologyFile));
+    await stack.publishServers();
     options.onProgress("starting the services");
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;

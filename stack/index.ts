@@ -1,5 +1,7 @@
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { changesOf } from "./changes.ts";
+import { takeCommands } from "./control/server.ts";
 import { dockerAnswers, natsContainer, redisContainer, type ServerContainer } from "./docker.ts";
 import { lockDirectory } from "./lock.ts";
 import { startNats } from "./nats.ts";
@@ -10,7 +12,8 @@ import { findProgram, type ProgramName } from "./programs/index.ts";
 import { missingNotice } from "./programs/notices.ts";
 import { startRedis } from "./redis/index.ts";
 import type { Server } from "./server.ts";
-import { loadState, makeDataDir, newState, type State, saveState } from "./state.ts";
+import { assignPorts, loadState, makeDataDir, newState, type State, saveState } from "./state.ts";
+import { natsStatus, redisStatus } from "./status.ts";
 import { Supervisor, stopLeftovers } from "./supervisor.ts";
 import type { Stack, StackOptions } from "./types.ts";
 
@@ -78,20 +81,18 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
       ? bringUpNats(options, state, supervisor)
       : { url: external.natsUrl, servers: [] },
   ]);
-  saveState(dataDir, state);
   const current = () => [...(postgres?.servers ?? []), ...redis.servers, ...nats.servers];
   const servers = current();
   for (const server of servers) watch(server);
-  const change = inTurn(async (work: (shards: PostgresShards) => Promise<void>) => {
-    if (postgres === undefined) throw new Error("the Postgres servers are not this stack's own");
-    try {
-      await work(postgres);
-    } finally {
-      postgres.save();
-      servers.splice(0, servers.length, ...current());
-    }
+  const changes = changesOf(postgres, {
+    say,
+    changed: () => void servers.splice(0, servers.length, ...current()),
   });
-  return {
+  await assignPorts(state, ["control"]);
+  saveState(dataDir, state);
+  let deafen: (() => void) | undefined;
+  const stack: Stack = {
+    ...changes,
     topologyFile: postgres?.topologyFile ?? external.topologyFile ?? "",
     redisUrl: redis.url,
     natsUrl: nats.url,
@@ -99,26 +100,22 @@ async function startAll(options: StackOptions, supervisor: Supervisor): Promise<
       if (postgres === undefined) throw new Error(`this stack has no Postgres server ${name}`);
       return postgres.adminUrl(name);
     },
-    failover: (shard, { onProgress = say, ...how } = {}) =>
-      change((shards) => shards.failover(shard, how, onProgress)),
+    status: async () => [
+      ...((await postgres?.status()) ?? []),
+      ...(await redisStatus(redis.servers, state.secrets.redis)),
+      ...natsStatus(nats.servers),
+    ],
     notices: [redis.notice, nats.notice].filter((notice) => notice !== undefined),
     servers,
     supervisor,
     stop: async () => {
+      deafen?.();
       await supervisor.stop();
       await Promise.all([redis.stop?.(), nats.stop?.()]);
     },
   };
-}
-
-/** The same function, of which one call runs at a time. */
-function inTurn<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (argument) => {
-    const done = last.then(() => work(argument));
-    last = done.catch(() => {});
-    return done;
-  };
+  deafen = await takeCommands(stack, { port: state.ports.control ?? 0, secret: state.secrets.control });
+  return stack;
 }
 
 /** Never resolves; rejects once an abort has stopped everything, without waiting for what is still being waited for. */

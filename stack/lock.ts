@@ -36,6 +36,12 @@ export async function lockDirectory(directory: string, reaperPid: number): Promi
   }
 }
 
+/** The process that holds a data directory; undefined where none does. */
+export function runningOwner(directory: string): { pid: number; command: string } | undefined {
+  const owner = parseOwner(readLock(join(directory, "lock")));
+  return owner !== undefined && isAlive(owner) ? owner : undefined;
+}
+
 function describeSelf(reaperPid: number): Owner {
   const event = process.env.npm_lifecycle_event;
   const command = event === undefined ? "node" : event === "start" ? "npm start" : `npm run ${event}`;

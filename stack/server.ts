@@ -59,6 +59,10 @@ export class Server implements ServerHandle {
     return this.#tracked.pid;
   }
 
+  get isRunning(): boolean {
+    return this.#tracked !== undefined && isAlive(this.#tracked);
+  }
+
   /** From now on the server is started again when it ends other than by `stop` or `restart`. */
   keepAlive(onProgress: (line: string) => void): void {
     const { name } = this;

@@ -32,6 +32,7 @@ async function start(options: StartOptions): Promise<void> {
   const { topologyFile: TOPOLOGY_FILE, redisUrl: REDIS_URL, natsUrl: NATS_URL } = stack;
   saveEnvironment(dataDir, { TOPOLOGY_FILE, REDIS_URL, NATS_URL });
   await migrate(readTopologyFile(stack.topologyFile), (line) => say(`migrated ${line}`));
+  await stack.publishServers();
   say("starting the services");
   nodes = await startNodes(stack, { ...options, logDir: join(dataDir, "logs"), onProgress: say });
   console.log(banner({ ...options, dataDir, stack, nodes }));

@@ -1,5 +1,6 @@
 import type { FailoverOptions } from "./postgres/failover.ts";
 import type { ServerHandle } from "./server.ts";
+import type { ServerStatus } from "./status.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /**
@@ -59,6 +60,24 @@ export interface Stack {
    * @throws where no replica answers; nothing has been touched then
    */
   failover(shard: string, options?: FailoverOptions & Reported): Promise<void>;
+  /** Adds a replica to a shard, copied from its running primary; nobody is stopped. Answers the name of its server. */
+  addReplica(shard: string, options?: Reported): Promise<string>;
+  /** Stops a replica and removes its data. Throws where that is a primary. */
+  removeReplica(server: string, options?: Reported): Promise<void>;
+  /**
+   * Adds an empty shard, with the schema, to the servers and the topology file, not to the shard map: `npm run shards --
+   * add` does that. Answers its servers' URLs, the primary's first.
+   */
+  addShard(shard: string, options?: { replicas?: number } & Reported): Promise<string[]>;
+  /** Removes a shard with its data. Throws while the shard map names it. */
+  removeShard(shard: string, options?: Reported): Promise<void>;
+  /**
+   * Has the shard map name the servers that run, where it names others (ports change between runs); for the time between
+   * the migrations and the first node. What changes later gets there by itself.
+   */
+  publishServers(): Promise<void>;
+  /** Every server of this stack, by what it answers now. */
+  status(): Promise<ServerStatus[]>;
   /** What is missing, and the line that installs it. */
   notices: string[];
   /** The servers that this stack started, as of now: tests break them. Postgres servers: "pg-s0-0", whatever their role. */

@@ -146,8 +146,10 @@ async function apply(client: pg.Client, { version, name, sql, checksum }: Migrat
 async function seedPlacement(client: pg.Client, shard: ShardConfig, topology: Topology): Promise<void> {
   const map = topology.shards.map(({ name, buckets }) => ({ shard: name, buckets }));
   const owned = `{${shard.buckets.map(([first, last]) => `[${first},${last}]`).join(",")}}`;
+  // A shard that begins empty may join others later: whatever map these have is newer.
+  const epoch = shard.buckets.length > 0 ? 1 : 0;
   await client.query(
-    "INSERT INTO placement (shard, epoch, map, owned) VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING",
-    [shard.name, JSON.stringify(map), owned],
+    "INSERT INTO placement (shard, epoch, map, owned) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    [shard.name, epoch, JSON.stringify(map), owned],
   );
 }

@@ -133,14 +133,18 @@ export class Shard {
     return added.server;
   }
 
-  /** Stops a standby and removes its data. Throws where that is the primary. */
-  async removeStandby(name: string): Promise<void> {
+  /**
+   * Stops a standby and removes its data; `announce` is called once it is a member no more, and before it ends. Throws
+   * where that is the primary.
+   */
+  async removeStandby(name: string, announce: () => Promise<void>): Promise<void> {
     const found = this.standbys.find(({ server }) => server.name === name);
     if (found === undefined) throw new Error(`${name} is the primary of ${this.name}: fail over first`);
     if (this.context.state.sync && this.standbys.length < 3)
       throw new Error(`${this.name} is synchronous and needs two replicas`);
     this.forget(found);
     await this.reconfigure();
+    await announce();
     await this.discard(found);
     await this.onPrimary((client) => keepSlots(client, this.slots()));
   }
