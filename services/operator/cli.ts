@@ -6,11 +6,13 @@ import { auditCommand } from "./audit-command.ts";
 import type { OperatorCommand, Task } from "./command.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { fanoutCommand } from "./fanout.ts";
+import { shardsCommand } from "./shards/command.ts";
 
 const COMMANDS: Record<string, OperatorCommand> = {
   audit: auditCommand,
   "dead-letters": deadLettersCommand,
   fanout: fanoutCommand,
+  shards: shardsCommand,
 };
 const EXIT = { good: 0, usage: 2 } as const;
 /** Where `npm start` writes which servers it runs. */
