@@ -1,85 +1,123 @@
-import pg from "pg";
 import type { BucketRange } from "../../config/topology.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { moveBuckets } from "../../services/operator/shards/move.ts";
 import type { MoveEvent } from "../../services/operator/shards/moving.ts";
-import { tableNames } from "../../services/operator/shards/rows.repo.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { FORGOTTEN, PLACED, UNPLACED, unknownTables } from "../../services/operator/shards/tables.ts";
 import { BucketWriters } from "../support/bucket-writers.ts";
+import { MovedShards, within } from "../support/moves.ts";
 import { createShards, type TestShards } from "../support/servers.ts";
+
+const RANGE: BucketRange = [0, 40];
 
 describe("moving buckets", () => {
   let shards: TestShards;
-  let clients: pg.Client[];
+  let moved: MovedShards;
   beforeAll(async () => {
     shards = await createShards(2);
     await migrate(shards.topology);
-    clients = shards.topology.shards.map(({ primary }) => new pg.Client(primary));
-    await Promise.all(clients.map((client) => client.connect()));
+    moved = await MovedShards.of(shards);
   });
   afterAll(async () => {
-    await Promise.all(clients.map((client) => client.end()));
+    await moved.close();
     await shards.drop();
   });
 
-  const move = async (range: BucketRange, to: string) => {
-    const events: MoveEvent[] = [];
+  const move = async (range: BucketRange, to: string, onMove: (event: MoveEvent) => void = () => {}) => {
     const servers = await ShardServers.find(shards.topology);
     try {
       await servers.exclude();
-      const pauses = await moveBuckets(servers, {
-        range,
-        to,
-        onMove: (event) => events.push(event),
-        waits: { announced: 0, readers: 0 },
-      });
-      return { pauses, events };
+      return await moveBuckets(servers, { range, to, onMove, waits: { announced: 0, readers: 0 } });
     } finally {
       await servers.close();
     }
   };
-  const rowsOf = async <Row extends object>(shard: number, text: string): Promise<Row[]> =>
-    (await clients[shard]?.query<Row>(text))?.rows ?? [];
-  const tweetsOn = async (shard: number) =>
-    (await rowsOf<{ id: string }>(shard, "SELECT id FROM tweets")).map(({ id }) => id);
+  const textsOn = async (shard: string) =>
+    (await moved.rows<{ text: string }>(shard, "SELECT text FROM tweets WHERE bucket_of(id) = 7")).map(
+      ({ text }) => text,
+    );
+  const write = (shard: string, text: string) =>
+    moved.rows(shard, "INSERT INTO tweets (id, author_id, text) VALUES (next_id(7), next_id(7), $1)", [text]);
 
   it("knows of every table whether its rows move", async () => {
-    const names = await tableNames(clients[0] ?? new pg.Client());
+    const names = (
+      await moved.rows<{ name: string }>(
+        "s0",
+        "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'",
+      )
+    ).map(({ name }) => name);
     expect(unknownTables(names)).toEqual([]);
+    expect(unknownTables([...names, "polls"])).toEqual(["polls"]);
     const known = [...PLACED, ...FORGOTTEN].map(({ name }) => name);
     expect([...known, ...UNPLACED].sort()).toEqual(names.sort());
   });
 
-  it("takes what is written meanwhile along, exactly once, and leaves nothing behind", async () => {
+  it("takes along what is written meanwhile, each row once, and leaves nothing behind", async () => {
     const writers = BucketWriters.start(shards.topology);
-    try {
-      for (const to of ["s1", "s0"]) {
-        const { pauses } = await move([0, 40], to);
-        console.log(to, pauses);
-      }
-      await move([0, 40], "s1");
-    } finally {
-      await writers.stop();
-    }
-    const [on0, on1] = [await tweetsOn(0), await tweetsOn(1)];
-    expect([...on0, ...on1].sort()).toEqual([...writers.written.kept].sort());
-    const inRange = (id: string) => (BigInt(id) >> 12n) % 1024n <= 40n;
-    expect(on0.filter(inRange)).toEqual([]);
-    expect(on1.filter((id) => !inRange(id))).toEqual([]);
-    console.log(writers.written.kept.size, Math.max(...writers.took));
-    for (const shard of [0, 1]) {
-      expect(
-        await rowsOf(
-          shard,
-          "SELECT FROM pg_subscription WHERE subname LIKE 'roost_move%' AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
-        ),
-      ).toEqual([]);
-      expect(
-        await rowsOf(shard, "SELECT FROM pg_replication_slots WHERE database = current_database()"),
-      ).toEqual([]);
-      expect(await rowsOf(shard, "SELECT FROM pg_publication")).toEqual([]);
-      expect(await rowsOf(shard, "SELECT FROM placement WHERE leaving <> '{}'")).toEqual([]);
-    }
+    for (const to of ["s1", "s0", "s1"]) expect(await move(RANGE, to)).not.toEqual([]);
+    await writers.stop();
+    expect((await moved.tweets()).sort()).toEqual([...writers.written.kept].sort());
+    expect([...writers.written.kept].some((id) => within(RANGE, id))).toBe(true);
+    expect(await moved.ownerOf(0)).toBe("s1");
+    await moved.expectNothingLeft();
+  });
+
+  it("does nothing where the buckets are there already, and refuses what makes no sense", async () => {
+    expect(await move(RANGE, "s1")).toEqual([]);
+    await expect(move([500, 600], "s1")).rejects.toThrow("buckets 500-600 are on s0 and s1: move them apart");
+    await expect(move(RANGE, "s9")).rejects.toThrow("the map has no shard s9; it has s0, s1");
+  });
+
+  it("makes the documents that search finds tweets by on the shard they move to", async () => {
+    await write("s1", "Grüße from elsewhere");
+    await move([7, 7], "s0");
+    const found = await moved.rows("s0", "SELECT FROM tweets WHERE search @@ 'elsewhere'::tsquery");
+    expect(found).toHaveLength(1);
+    await move([7, 7], "s1");
+  });
+
+  it("lets nobody else move buckets or change the map meanwhile", async () => {
+    const servers = await ShardServers.find(shards.topology);
+    await servers.exclude();
+    await expect(move([7, 7], "s0")).rejects.toThrow("another process is moving buckets or changing the map");
+    await servers.close();
+  }, 20_000);
+
+  it("gives writers who are in the buckets the time they need, and takes it in between", async () => {
+    await moved.rows("s1", "BEGIN");
+    await moved.rows("s1", "SELECT enter_write('{7}', 1000000)");
+    let refused = 0;
+    const moving = move([7, 7], "s0", ({ pauseMs }) => {
+      if (pauseMs === undefined || ++refused > 2) return;
+      if (refused === 2) void moved.rows("s1", "COMMIT");
+    });
+    const pauses = await moving;
+    expect(pauses.length).toBeGreaterThan(2);
+    expect(await moved.ownerOf(7)).toBe("s0");
+    await moved.expectNothingLeft();
+  });
+
+  it("is taken back where the rows differ before the decision", async () => {
+    await write("s0", "the same on both sides");
+    const tampered = move([7, 7], "s1", ({ step, note }) => {
+      if (step === "compare" && note?.startsWith("users"))
+        void moved.rows("s1", "UPDATE tweets SET text = 'another'");
+    });
+    await expect(tampered).rejects.toThrow("tweets: source and target differ in 1 buckets: 7");
+    expect(await moved.ownerOf(7)).toBe("s0");
+    expect(await textsOn("s0")).toContain("the same on both sides");
+    await moved.expectNothingLeft();
+  });
+
+  it("deletes nothing where the rows are found to differ after it, until somebody has looked", async () => {
+    const tampered = move([7, 7], "s1", ({ step }) => {
+      if (step === "fence") void moved.rows("s1", "UPDATE tweets SET text = 'another'");
+    });
+    await expect(tampered).rejects.toThrow("tweets: source and target differ in 1 buckets: 7");
+    expect(await moved.ownerOf(7)).toBe("s1");
+    expect(await textsOn("s0")).toContain("the same on both sides");
+    await expect(moved.abort()).rejects.toThrow("Nothing was deleted");
+    expect(await moved.abort({ accept: true })).toEqual(["moved"]);
+    await moved.expectNothingLeft();
   });
 });

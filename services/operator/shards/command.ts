@@ -123,7 +123,7 @@ async function moveOne(
 }
 
 async function settle(servers: ShardServers, told: Told, accept = false): Promise<Settled[]> {
-  const settled = await settleAll(servers, told.move, accept);
+  const settled = await settleAll(servers, told.move, { accept });
   for (const { range, source, target, outcome } of settled) {
     told.line(
       `a move of ${describeRanges([range])} from ${source} to ${target} had been left behind: ${outcome}`,

@@ -118,8 +118,8 @@ async function putInOrder(move: Move, error: unknown): Promise<void> {
 
 async function prepare(move: Move): Promise<void> {
   const { id, range, source, target, onMove } = move;
-  onMove({ step: "prepare" });
   await beginMove(source.client, { id, range, target: target.shard });
+  onMove({ step: "prepare" });
   const unknown = unknownTables(await tableNames(source.client));
   if (unknown.length > 0) throw new ShardsError(`nobody has said whether rows of ${unknown.join(", ")} move`);
   await requireSameColumns(source.client, target.client);

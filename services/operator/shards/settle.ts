@@ -11,7 +11,7 @@ import {
   noteSubscription,
   unannounceAll,
 } from "./moves.repo.ts";
-import { type Move, type MoveStep, type OnMove, WAITS } from "./moving.ts";
+import { type Move, type MoveStep, type OnMove, WAITS, type Waits } from "./moving.ts";
 import {
   publishedMoves,
   subscribedMoves,
@@ -39,13 +39,22 @@ export interface Settled {
   outcome: "moved" | "taken back";
 }
 
+export interface SettleOptions {
+  /** The rows of a move that were found to differ on both sides have been looked at: the source's may be deleted. */
+  accept?: boolean;
+  waits?: Waits;
+}
+
 /**
  * Puts in order what movers left that died, forward where it was decided, else back; and replication of moves that nobody
  * knows of any more, because a shard failed over to a server that had not heard of them. The caller has excluded other
- * movers. `accept`: the rows of a move that were found to differ on both sides have been looked at, the source's may be
- * deleted. Throws ShardsError where they have not been.
+ * movers. Throws ShardsError where rows were found to differ that nobody has accepted.
  */
-export async function settleAll(servers: ShardServers, onMove: OnMove, accept = false): Promise<Settled[]> {
+export async function settleAll(
+  servers: ShardServers,
+  onMove: OnMove,
+  { accept = false, waits = WAITS }: SettleOptions = {},
+): Promise<Settled[]> {
   const settled: Settled[] = [];
   for (const source of servers.primaries) {
     const left = await moveLeftOver(source.client);
@@ -59,7 +68,7 @@ export async function settleAll(servers: ShardServers, onMove: OnMove, accept = 
       target: servers.primary(left.target),
       servers,
       onMove,
-      waits: WAITS,
+      waits,
     };
     const outcome = await settle(move);
     settled.push({ id, range: move.range, source: source.shard, target: left.target, outcome });

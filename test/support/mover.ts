@@ -1,0 +1,23 @@
+/**
+ * A mover as a process of its own, with no time left to the nodes: `node test/support/mover.ts TOPOLOGY_FILE FIRST LAST TO
+ * [STEP]`. It kills itself when a step begins. Prints the pauses of writers.
+ */
+import { readTopologyFile } from "../../config/topology.ts";
+import { moveBuckets } from "../../services/operator/shards/move.ts";
+import { ShardServers } from "../../services/operator/shards/servers.ts";
+import { settleAll } from "../../services/operator/shards/settle.ts";
+
+const [file = "", first, last, to = "", diesAt] = process.argv.slice(2);
+const onMove = ({ step }: { step: string }) => {
+  if (step === diesAt) process.kill(process.pid, "SIGKILL");
+};
+const servers = await ShardServers.find(readTopologyFile(file));
+try {
+  await servers.exclude();
+  const waits = { announced: 0, readers: 0 };
+  await settleAll(servers, onMove, { waits });
+  const pauses = await moveBuckets(servers, { range: [Number(first), Number(last)], to, onMove, waits });
+  console.log(JSON.stringify(pauses));
+} finally {
+  await servers.close();
+}
