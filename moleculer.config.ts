@@ -4,6 +4,7 @@ import { type Env, readEnv } from "./config/env.ts";
 import { actionMetrics } from "./mixins/action-metrics.ts";
 import { natsOptions } from "./mixins/nats.ts";
 import { resourcesMiddleware } from "./mixins/resources.ts";
+import { sessionTravel } from "./mixins/session-travel.ts";
 
 /**
  * The broker of a process. Everything that an environment variable of the same name could override in
@@ -32,7 +33,7 @@ export function brokerOptions(env: Env): BrokerOptions {
     tracing: { enabled: false },
     errorHandler: null,
     skipProcessEventRegistration: true,
-    middlewares: [resourcesMiddleware(env), actionMetrics()],
+    middlewares: [resourcesMiddleware(env), actionMetrics(), sessionTravel()],
   };
 }
 

@@ -139,7 +139,7 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     fanoutPolicy: fanoutPolicy(env),
     homeListMaxAgeMs: 1_000 * integer(env, "HOME_LIST_MAX_AGE_S", 86_400, 1, 30 * 86_400),
     fanoutPage: integer(env, "FANOUT_PAGE", 1_000, 1, 10_000),
-    replicaMaxLagMs: integer(env, "REPLICA_MAX_LAG_MS", 5_000, 100, 600_000),
+    replicaMaxLagMs: integer(env, "REPLICA_MAX_LAG_MS", 5_000, 100, 15_000),
     poolSize: integer(env, "PG_POOL_SIZE", 10, 4, 200),
     reusePort: env.REUSE_PORT === "1",
   };

@@ -59,6 +59,11 @@ export class Keys {
     return Array.from({ length: PARTITIONS }, (_, partition) => this.pulled(partition));
   }
 
+  /** Prefix of how far those of a bucket have seen each shard; the id of the user or app follows. */
+  seenPrefix(bucket: number): string {
+    return `${this.#prefix}{${bucket >> 2}}:seen:`;
+  }
+
   /** How often a user reads their home timeline (see lua/rate.lua). */
   reads(userId: string): string {
     return this.#of(userId, "reads");

@@ -225,9 +225,12 @@ export class ShardDb {
     const reader = this.#readerOf(shard, from, session);
     if (reader?.isReplica) {
       try {
-        const rows = await reader.server.within(run(reader.server.read, statement));
-        this.#onRead?.(name, reader);
-        return rows;
+        const rows = await reader.server.within(readReplica(reader, statement, session, name));
+        if (rows) {
+          this.#onRead?.(name, reader);
+          return rows;
+        }
+        reader.excuse = "behind";
       } catch (error) {
         if (isOutage(error)) void reader.server.ask();
       }
@@ -238,8 +241,8 @@ export class ShardDb {
       if (isOutage(error) || isDemoted(error)) void shard.findsAnother();
       throw translate(error, name);
     } finally {
-      if (from && from !== "primary")
-        this.#onRead?.(name, { isReplica: false, excuse: reader?.excuse ?? "no session" });
+      const excuse = reader?.excuse ?? (from && from !== "primary" ? "no session" : "required");
+      if (from || currentSession()) this.#onRead?.(name, { isReplica: false, excuse });
     }
   }
 
@@ -290,13 +293,37 @@ export class ShardDb {
     const { server, look } = shard.primary;
     const session = shard.hasReplicas ? currentSession() : undefined;
     const at = { shard: shard.name, epoch: this.router.epoch, timeline: look.timeline };
-    const reached = (position: number) => session?.reached(shard.name, { timeline: look.timeline, position });
+    const reached = (position: number) => session?.wroteOn(shard.name, { timeline: look.timeline, position });
     return server.within(transact(server.write, buckets, at, session && reached, body));
   }
 }
 
 const STATE: Statement<{ epoch: number; position: string }> = sql`
   SELECT epoch::int, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS position FROM placement`;
+
+const REPLAYED: Statement<{ position: string }> = sql`
+  SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') AS position`;
+
+/** Reads on a replica; undefined where that lacks what it must have. What a session sees there it has reached. */
+async function readReplica<Row>(
+  { server, unlessBelow, marksOn }: Reader,
+  statement: Statement<Row>,
+  session: SessionView | undefined,
+  shard: string,
+): Promise<Row[] | undefined> {
+  if (unlessBelow === undefined && marksOn === undefined) return run(server.read, statement);
+  return onOneConnection(server.read, async (client) => {
+    const [[before], rows, [after]] = await Promise.all([
+      run(client, REPLAYED),
+      run(client, statement),
+      run(client, REPLAYED),
+    ]);
+    if (Number(before?.position) < (unlessBelow ?? 0)) return undefined;
+    if (marksOn !== undefined)
+      session?.reached(shard, { timeline: marksOn, position: Number(after?.position) });
+    return rows;
+  });
+}
 
 /** Statements that are to see the server in this order. */
 async function onOneConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

@@ -60,27 +60,41 @@ export class Positions {
 /** Why the primary answers a read that a replica might have. */
 export type Excuse = "none" | "unsettled" | "behind" | "moved";
 
+/** A replica for a session. */
+export interface Choice<S extends Standing> {
+  replica: S;
+  /** It was last seen short of this position, though with nothing left to replay: it has to be asked. */
+  unlessBelow?: number;
+  /** It is not the session's own: what is seen there has to be kept. */
+  marks: boolean;
+}
+
 /**
  * The replica that answers a session, or why none does. A session keeps to one replica (by rendezvous hashing), which never
- * goes back in time. Where that one comes or goes, the primary answers for a while (`settleMs`, the greatest lag in
- * rotation), until any other has what the session may have seen. Pure.
+ * goes back in time. While that one lacks what the session has seen, another that has it answers. Where its own comes or goes,
+ * the primary answers for a while (`settleMs`, the greatest lag in rotation), until any other has what the session may have
+ * seen there. Pure.
  */
 export function chooseReplica<S extends Standing>(
   session: string,
   standings: readonly S[],
-  floor: Floor,
+  { seen, timeline, movedAt }: Floor,
   { now, settleMs }: { now: number; settleMs: number },
-): { replica: S } | { excuse: Excuse } {
+): Choice<S> | { excuse: Excuse } {
   const settled = (standing: S) => now - standing.changedAt >= settleMs;
-  const candidates = standings.filter((standing) => standing.inRotation || !settled(standing));
-  const [first] = candidates
+  const candidates = standings
+    .filter((standing) => standing.inRotation || !settled(standing))
     .map((standing) => ({ standing, rank: hash("md5", `${session} ${standing.address}`, "hex") }))
-    .sort((a, b) => (a.rank < b.rank ? -1 : 1));
-  if (!first) return { excuse: "none" };
-  const { standing } = first;
-  if (!standing.inRotation || !settled(standing)) return { excuse: "unsettled" };
-  if (standing.freshAsOf < floor.movedAt) return { excuse: "moved" };
-  if (floor.seen && (floor.seen.timeline > floor.timeline || standing.replayed < floor.seen.position))
-    return { excuse: "behind" };
-  return { replica: standing };
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .map(({ standing }) => standing);
+  const [own] = candidates;
+  if (!own) return { excuse: "none" };
+  const serves = (standing: S) => standing.inRotation && settled(standing) && standing.freshAsOf >= movedAt;
+  if (!serves(own)) return { excuse: own.freshAsOf < movedAt ? "moved" : "unsettled" };
+  const floor = seen?.position ?? 0;
+  if (seen && seen.timeline > timeline) return { excuse: "behind" };
+  if (own.replayed >= floor) return { replica: own, marks: false };
+  if (own.lagBytes === 0) return { replica: own, marks: false, unlessBelow: floor };
+  const other = candidates.find((standing) => serves(standing) && standing.replayed >= floor);
+  return other ? { replica: other, marks: true } : { excuse: "behind" };
 }

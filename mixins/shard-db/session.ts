@@ -11,6 +11,8 @@ export interface SessionMeta {
   seen: Seen;
   /** Nothing is known of what it did before: it reads from primaries. */
   isNew: boolean;
+  /** Whether it has written during this request. */
+  wrote?: boolean;
 }
 
 /**
@@ -22,10 +24,13 @@ export class SessionView {
   readonly isNew: boolean;
   readonly #seen: Map<string, WalPosition>;
   readonly #news = new Map<string, WalPosition>();
+  #wrote: boolean;
+  #ended = false;
 
-  constructor({ key, seen, isNew }: SessionMeta) {
+  constructor({ key, seen, isNew, wrote = false }: SessionMeta) {
     this.key = key;
     this.isNew = isNew;
+    this.#wrote = wrote;
     this.#seen = new Map(Object.entries(seen).map(([shard, text]) => [shard, parse(text)]));
   }
 
@@ -34,7 +39,13 @@ export class SessionView {
     return this.#seen.get(shard);
   }
 
-  /** The session has written, or seen, up to here. */
+  /** The session has written on a shard, which has come to here. */
+  wroteOn(shard: string, at: WalPosition): void {
+    this.#wrote = true;
+    this.reached(shard, at);
+  }
+
+  /** The session has seen what a shard had by here. */
   reached(shard: string, at: WalPosition): void {
     const known = this.#seen.get(shard);
     if (known && !isPast(at, known)) return;
@@ -43,8 +54,22 @@ export class SessionView {
   }
 
   /** Takes what another process found out. */
-  merge(seen: Seen): void {
+  merge({ seen, wrote }: SessionMeta): void {
+    if (wrote) this.#wrote = true;
     for (const [shard, text] of Object.entries(seen)) this.reached(shard, parse(text));
+  }
+
+  get wrote(): boolean {
+    return this.#wrote;
+  }
+
+  /** The request is answered: what it leaves running in the background is not the session's any more. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  get isOver(): boolean {
+    return this.#ended;
   }
 
   /** What has been reached during this request. */
@@ -54,7 +79,7 @@ export class SessionView {
 
   get meta(): SessionMeta {
     const seen = Object.fromEntries([...this.#seen].map(([shard, at]) => [shard, format(at)]));
-    return { key: this.key, seen, isNew: this.isNew };
+    return { key: this.key, seen, isNew: this.isNew, wrote: this.#wrote };
   }
 }
 
@@ -62,12 +87,17 @@ const views = new AsyncLocalStorage<SessionView>();
 
 /** The session that this is done for; undefined for what is done for nobody, which reads from primaries. */
 export function currentSession(): SessionView | undefined {
-  return views.getStore();
+  const view = views.getStore();
+  return view?.isOver ? undefined : view;
 }
 
 /** Does all of `work` for a session. */
-export function inSession<T>(view: SessionView, work: () => T): T {
-  return views.run(view, work);
+export async function inSession<T>(view: SessionView, work: () => Promise<T>): Promise<T> {
+  try {
+    return await views.run(view, work);
+  } finally {
+    view.end();
+  }
 }
 
 function isPast(a: WalPosition, b: WalPosition): boolean {

@@ -35,7 +35,15 @@ interface Seat extends Standing {
 }
 
 /** Who answers a read, and why it is not a replica. */
-export type Reader = { server: ShardServer; excuse?: Excuse | "leaving" | "new"; isReplica: boolean };
+export interface Reader {
+  server: ShardServer;
+  isReplica: boolean;
+  excuse?: Excuse | "leaving" | "new";
+  /** The replica has to be asked whether it has replayed that much. */
+  unlessBelow?: number;
+  /** What is seen there has to be kept, up to a position on this timeline. */
+  marksOn?: number;
+}
 
 /**
  * The servers of one shard. Which of them is the primary is found out by asking, four times a second: so it is found again
@@ -135,9 +143,10 @@ export class Shard {
     const floor = { seen: session.floor(this.name), timeline: this.#timeline, movedAt: this.#movedAt };
     const clock = { now: performance.now(), settleMs: this.#options.maxLagMs };
     const choice = chooseReplica(session.key, others, floor, clock);
-    return "replica" in choice
-      ? { server: choice.replica.server, isReplica: true }
-      : fromPrimary(choice.excuse);
+    if ("excuse" in choice) return fromPrimary(choice.excuse);
+    const { replica, unlessBelow, marks } = choice;
+    const { server } = replica;
+    return { server, isReplica: true, unlessBelow, ...(marks ? { marksOn: this.#timeline } : {}) };
   }
 
   /** Resolves once every replica in rotation has replayed up to here; none is further behind than the greatest lag. */

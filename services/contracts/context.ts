@@ -1,4 +1,5 @@
 import type { CallingOptions, Context } from "moleculer";
+import type { SessionMeta } from "../../mixins/shard-db/session.ts";
 import type { ActionName, ParamsOf, ResultOf } from "./actions.ts";
 import { RoostError } from "./errors.ts";
 import type { EventMap, EventName } from "./events.ts";
@@ -10,6 +11,8 @@ export interface Meta {
   viewer?: Viewer;
   /** Set by the gateway alone, where an app asks for nobody but itself. */
   app?: App;
+  /** What the session has written and seen, for which replica may answer; between processes alone. */
+  session?: SessionMeta;
 }
 
 /** A Moleculer context whose calls are checked against the ActionMap. */

@@ -8,6 +8,7 @@ import { parseToken, type TokenRef } from "../user/sessions/tokens.ts";
 import { clientIp } from "./http/client-ip.ts";
 import type { Verdict } from "./local-buckets.ts";
 import type { Payer, RateLimiter } from "./rate-limit.ts";
+import type { ReadsAs, SessionReads } from "./session-reads.ts";
 
 /** The class that signed-out requests to signed-in endpoints are counted under, by IP. */
 const BAD_TOKENS: RateClass = "read";
@@ -21,10 +22,12 @@ interface Exchange {
 /** Decides who is asking and whether they may ask now; every verdict goes out as `x-rate-limit-*` headers. */
 export class Admission {
   readonly #limiter: RateLimiter;
+  readonly #sessions: SessionReads;
   readonly #trustedProxies: number;
 
-  constructor(limiter: RateLimiter, trustedProxies: number) {
+  constructor(limiter: RateLimiter, sessions: SessionReads, trustedProxies: number) {
     this.#limiter = limiter;
+    this.#sessions = sessions;
     this.#trustedProxies = trustedProxies;
   }
 
@@ -42,15 +45,15 @@ export class Admission {
     request: IncomingMessage,
     response: ServerResponse,
     rate: RateClass,
-  ): Promise<TokenSession> {
+  ): Promise<TokenSession & { reads: ReadsAs }> {
     const token = bearerToken(request.headers.authorization);
     const ref = token === undefined ? undefined : parseToken("access", token);
     if (token === undefined || !ref) return this.#refuse(request, response, token);
-    const { payload, verdict } = await this.#limiter.admit(ref, rate);
-    const session = decodeSession(payload);
-    if (!session) return this.#admitByPostgres(ctx, request, response, rate, token, ref);
-    settle(response, verdict);
-    return session;
+    const admitted = await this.#limiter.admit(ref, rate);
+    const known = decodeSession(admitted.payload);
+    if (known) settle(response, admitted.verdict);
+    const session = known ?? (await this.#admitByPostgres(ctx, request, response, rate, token, ref));
+    return { ...session, reads: (work) => this.#sessions.run(session, ref.bucket, admitted, work) };
   }
 
   /** Whether the access token of a request that was admitted still stands; takes nothing from a bucket. Throws what `authenticate` throws. */

@@ -10,6 +10,7 @@ import { readJsonObject } from "./http/body.ts";
 import { parseQuery } from "./http/query.ts";
 import { sendJson } from "./http/reply.ts";
 import type { JsonSchema, Schema } from "./schema.ts";
+import type { ReadsAs } from "./session-reads.ts";
 import type { Outlet, StreamFormat } from "./streams/outlet.ts";
 import type { LiveStream, Streams } from "./streams/streams.ts";
 import {
@@ -120,9 +121,11 @@ export function forViewer<P, Q, B, H, A extends object>(
   handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer }) => Promise<A>,
 ): Endpoint {
   return served(spec, "user", async (raw, admission) => {
-    const { viewer } = requireUser(await identify(spec, raw, admission));
+    const { caller, reads } = await identify(spec, raw, admission);
+    const { viewer } = requireUser(caller);
     raw.ctx.meta.viewer = viewer;
-    return handle({ ...(await check(spec, raw, admission)), viewer });
+    const asked = await check(spec, raw, admission);
+    return reads(() => handle({ ...asked, viewer }));
   });
 }
 
@@ -132,10 +135,12 @@ export function forReader<P, Q, B, H, A extends object>(
   handle: (asked: Asked<P, Q, B, H> & { viewer: Viewer | undefined }) => Promise<A>,
 ): Endpoint {
   return served(spec, "reader", async (raw, admission) => {
-    const { viewer, app } = await identify(spec, raw, admission);
+    const { caller, reads } = await identify(spec, raw, admission);
+    const { viewer, app } = caller;
     raw.ctx.meta.viewer = viewer;
     raw.ctx.meta.app = app;
-    return handle({ ...(await check(spec, raw, admission)), viewer });
+    const asked = await check(spec, raw, admission);
+    return reads(() => handle({ ...asked, viewer }));
   });
 }
 
@@ -145,9 +150,11 @@ export function forApp<P, Q, B, H, A extends object>(
   handle: (asked: Asked<P, Q, B, H> & { app: App }) => Promise<A>,
 ): Endpoint {
   return served(spec, "app", async (raw, admission) => {
-    const { app } = requireApp(await identify(spec, raw, admission));
+    const { caller, reads } = await identify(spec, raw, admission);
+    const { app } = requireApp(caller);
     raw.ctx.meta.app = app;
-    return handle({ ...(await check(spec, raw, admission)), app });
+    const asked = await check(spec, raw, admission);
+    return reads(() => handle({ ...asked, app }));
   });
 }
 
@@ -185,7 +192,7 @@ export function streaming<P, Q, B, H, A extends object>(
     path: spec.path,
     documented: documentedBy(spec, access, spec.format.contentType),
     async serve(raw, admission) {
-      const caller = await identify(spec, raw, admission);
+      const { caller } = await identify(spec, raw, admission);
       const meta: Meta = access === "user" ? requireUser(caller) : { ...caller };
       Object.assign(raw.ctx.meta, meta);
       const asked = await check(spec, raw, admission);
@@ -250,8 +257,9 @@ async function identify(
   { rate, scopes }: { rate: RateClass; scopes?: readonly Scope[] },
   { ctx, request, response }: RawRequest,
   admission: Admission,
-): Promise<Caller> {
-  return callerOf(await admission.admitToken(ctx, request, response, rate), scopes);
+): Promise<{ caller: Caller; reads: ReadsAs }> {
+  const { reads, ...session } = await admission.admitToken(ctx, request, response, rate);
+  return { caller: callerOf(session, scopes), reads };
 }
 
 const NO_QUERY = shape({});

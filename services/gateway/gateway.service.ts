@@ -15,6 +15,7 @@ import { RateLimiter } from "./rate-limit.ts";
 import { docsEndpoints } from "./reference/docs.ts";
 import { type Match, type Routed, Router } from "./router.ts";
 import { endpoints } from "./routes.ts";
+import { SessionReads } from "./session-reads.ts";
 import { Streams } from "./streams/streams.ts";
 
 /** A request on its way through moleculer-web. */
@@ -50,7 +51,9 @@ export function gatewayPort(broker: ServiceBroker): number | undefined {
 export default function gatewayService(broker: ServiceBroker): ServiceSchema {
   const resources = resourcesOf(broker);
   const { env, redis } = resources;
-  const admission = new Admission(new RateLimiter(redis, env.rateLimitFactor), env.trustedProxies);
+  const limiter = new RateLimiter(redis, env.rateLimitFactor);
+  const sessions = new SessionReads(resources.db, limiter, env.replicaMaxLagMs);
+  const admission = new Admission(limiter, sessions, env.trustedProxies);
   const metrics = new HttpMetrics(resources.metrics);
   const streams = new Streams(broker, resources.metrics);
   const route = {

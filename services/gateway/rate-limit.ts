@@ -1,10 +1,14 @@
 import { limits, type RateClass } from "../../config/limits.ts";
 import { RedisDown, type RedisStore } from "../../mixins/redis/index.ts";
 import { Script } from "../../mixins/redis/script.ts";
+import type { Seen } from "../../mixins/shard-db/session.ts";
 import type { TokenSession } from "../contracts/sessions.ts";
 import type { TokenRef } from "../user/sessions/tokens.ts";
 import { type Limit, LocalBuckets, type Verdict } from "./local-buckets.ts";
 
+/** How long what a session has seen is remembered; without it, it reads from primaries for a while. */
+const SEEN_FOR_MS = 3_600_000;
+const REMEMBER = new Script(new URL("./lua/remember-1.lua", import.meta.url));
 const ADMIT = new Script(new URL("./lua/admit-n.lua", import.meta.url));
 
 /**
@@ -16,6 +20,16 @@ export type Payer =
   | { ip: string }
   | { account: string; ip?: string }
   | { session: TokenSession; bucket: number };
+
+/** What Redis knows of a session. */
+export interface Admitted {
+  payload: string;
+  verdict?: Verdict;
+  /** How far it has seen each shard … */
+  seen: Seen;
+  /** … since so many ms; undefined: not known. */
+  ageMs?: number;
+}
 
 /**
  * Token buckets per user, app or IP and endpoint class, in Redis; in this process alone while Redis is away. Every verdict
@@ -40,19 +54,40 @@ export class RateLimiter {
   }
 
   /**
-   * The session that Redis holds for an access token, and the verdict on its user, in one round trip. The payload is
-   * empty where Redis does not have the session or is away: nothing was taken then. `cost` 0 takes nothing.
+   * The session that Redis holds for an access token, the verdict on its user and what that user has seen of the shards, in
+   * one round trip. The payload is empty where Redis does not have the session or is away: nothing was taken then. `cost` 0
+   * takes nothing.
    */
-  async admit(token: TokenRef, rate: RateClass, cost = 1): Promise<{ payload: string; verdict?: Verdict }> {
+  async admit(token: TokenRef, rate: RateClass, cost = 1): Promise<Admitted> {
     const redis = this.#redis;
-    if (!redis?.readable) return { payload: "" };
+    if (!redis?.readable) return { payload: "", seen: {} };
     const limit = this.#limitOf(rate);
     try {
-      const keys = [redis.keys.userRate(token.bucket), redis.keys.session(token.bucket, token.hash)];
-      const args = [limit.capacity, limit.windowMs, cost, rate, limits.rates[rate].by];
-      return readAnswer(await redis.run(ADMIT, keys, args), limit);
+      const keys = [
+        redis.keys.userRate(token.bucket),
+        redis.keys.session(token.bucket, token.hash),
+        redis.keys.seenPrefix(token.bucket),
+      ];
+      const args = [limit.capacity, limit.windowMs, cost, rate, limits.rates[rate].by, SEEN_FOR_MS];
+      const [payload, seen, ageMs, ...verdict]: unknown[] = listOf(await redis.run(ADMIT, keys, args));
+      const known = ageMs === undefined ? {} : { seen: readSeen(String(seen)), ageMs: Number(ageMs) };
+      return { payload: String(payload ?? ""), seen: {}, ...known, ...readVerdict(verdict, limit) };
     } catch (error) {
-      if (error instanceof RedisDown) return { payload: "" };
+      if (error instanceof RedisDown) return { payload: "", seen: {} };
+      throw error;
+    }
+  }
+
+  /** Keeps how far a user or an app has seen each shard. False where Redis could not be told. */
+  async remember(bucket: number, name: string, seen: Seen): Promise<boolean> {
+    const redis = this.#redis;
+    if (!redis) return false;
+    const news = Object.entries(seen).flatMap(([shard, at]) => [shard, ...at.split(":")]);
+    try {
+      await redis.run(REMEMBER, [`${redis.keys.seenPrefix(bucket)}${name}`], [SEEN_FOR_MS, ...news]);
+      return true;
+    } catch (error) {
+      if (error instanceof RedisDown) return false;
       throw error;
     }
   }
@@ -82,8 +117,8 @@ export class RateLimiter {
           ? `${keys.userRate(payer.bucket)}${rate}:${payerName(payer.session, rate)}`
           : keys.rate(nameOf(payer, rate), rate);
       try {
-        return readAnswer(await this.#redis.run(ADMIT, [key], [limit.capacity, limit.windowMs, cost]), limit)
-          .verdict;
+        const answer = await this.#redis.run(ADMIT, [key], [limit.capacity, limit.windowMs, cost]);
+        return readVerdict(listOf(answer).slice(3), limit).verdict;
       } catch (error) {
         if (!(error instanceof RedisDown)) throw error;
       }
@@ -110,11 +145,14 @@ export function payerName({ userId, clientId }: TokenSession, rate: RateClass): 
   return [userId, ...(userId && byUser ? [] : [clientId])].filter(Boolean).join(":");
 }
 
-function readAnswer(answer: unknown, { capacity }: Limit): { payload: string; verdict?: Verdict } {
-  const [payload, passes, remaining, fullInMs, waitMs]: unknown[] = Array.isArray(answer) ? answer : [];
-  if (passes === undefined) return { payload: String(payload ?? "") };
+const listOf = (answer: unknown): unknown[] => (Array.isArray(answer) ? answer : []);
+
+function readVerdict(
+  [passes, remaining, fullInMs, waitMs]: unknown[],
+  { capacity }: Limit,
+): { verdict?: Verdict } {
+  if (passes === undefined) return {};
   return {
-    payload: String(payload),
     verdict: {
       passes: passes === 1,
       limit: capacity,
@@ -123,4 +161,13 @@ function readAnswer(answer: unknown, { capacity }: Limit): { payload: string; ve
       waitMs: Number(waitMs),
     },
   };
+}
+
+/** As the script remember-1 writes it. */
+function readSeen(text: string): Seen {
+  const pairs = text.split(" ").flatMap((each) => {
+    const [shard, at] = each.split("=");
+    return shard && at ? [[shard, at] as const] : [];
+  });
+  return Object.fromEntries(pairs);
 }

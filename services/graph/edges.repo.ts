@@ -159,8 +159,9 @@ export async function listEdges(
                AND id > ${after}::bigint AND NOT is_closed(${id}) ORDER BY id LIMIT ${page.limit}`
     : sql<Row>`SELECT id, src AS other FROM inverse_edges WHERE dst = ${id} AND kind = ${kind}
                AND id > ${after}::bigint AND NOT is_closed(${id}) ORDER BY id LIMIT ${page.limit}`;
-  if (!after) return db.read({ id }, newest);
-  return (await db.read({ id }, oldest)).reverse();
+  const from = "session";
+  if (!after) return db.read({ id }, newest, { from });
+  return (await db.read({ id }, oldest, { from })).reverse();
 }
 
 /** Whether a user exists, on the primary. */

@@ -82,7 +82,8 @@ export class Edges {
     }
     const from = readCursor(cursor);
     const found = await listEdges(this.#db, { id: user_id, kind, direction }, { limit: limit + 1, ...from });
-    if (found.length === 0 && !(await userExists(this.#db, user_id))) throw unknownUser("id", user_id);
+    if (found.length === 0 && !(await this.#users.get([user_id])).has(user_id))
+      throw unknownUser("id", user_id);
     const { edges, cursors } = pageOfEdges(found, limit, from);
     const others = edges.map(({ other }) => other);
     const users = await this.#users.get(others, extras);

@@ -11,7 +11,7 @@ import { originalId, requireOriginal } from "../tweet/originals.ts";
 import { TweetLists } from "../tweet/tweet-lists.ts";
 import { UserReader } from "../user/user-reader.ts";
 import { pageOfEdges } from "./edge-page.ts";
-import { addEdge, listEdges, removeEdge, userExists } from "./edges.repo.ts";
+import { addEdge, listEdges, removeEdge } from "./edges.repo.ts";
 import { unknownUser } from "./edges.ts";
 import type { Reconciler } from "./reconciler.ts";
 
@@ -66,7 +66,7 @@ export class Engagements {
   async list(viewer: Viewer, params: ParamsOf<"graph.engagements">): Promise<TimelinePage> {
     const { user_id, kind, ...query } = params;
     if (kind === "bookmark") requireSelf({ meta: { viewer } }, user_id);
-    else if (!(await userExists(this.#db, user_id))) throw unknownUser("id", user_id);
+    else if (!(await this.#users.get([user_id])).has(user_id)) throw unknownUser("id", user_id);
     return this.#lists.along({ id: user_id, kind, direction: "out" }, query, viewer.userId);
   }
 

@@ -1,7 +1,7 @@
 import { limits } from "../../config/limits.ts";
 import type { Built } from "../../mixins/redis/windowed-list.ts";
-import { idBefore, newestFirst } from "../../mixins/shard-db/ids.ts";
-import { type ShardDb, sql } from "../../mixins/shard-db/index.ts";
+import { idBefore, idTimeMs, newestFirst } from "../../mixins/shard-db/ids.ts";
+import { type ReadOptions, type ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import type { Tweet } from "../contracts/tweets.ts";
 import type { Id } from "../contracts/users.ts";
 import { type ListedEdge, listEdges } from "../graph/edges.repo.ts";
@@ -65,6 +65,14 @@ export async function pullAuthors(db: ShardDb): Promise<Id[]> {
   return rows.map(({ author_id }) => author_id);
 }
 
+/** What is older than this, in ms, every replica that serves reads has: none lags by half of it. */
+const SETTLED_MS = 30_000;
+
+/** What was written long ago a replica may list; which of it still exists, the primary is to be asked. */
+function listedBy({ before }: Range): ReadOptions {
+  return { from: before && idTimeMs(before) < Date.now() - SETTLED_MS ? "session" : "primary" };
+}
+
 /** The newest tweets of some authors within a range, newest first; with `nextNewer` those next newer than `after`. */
 export async function tweetsOf(
   db: ShardDb,
@@ -87,6 +95,7 @@ export async function tweetsOf(
           ORDER BY id DESC LIMIT ${limit}) t
         WHERE NOT is_closed(author)
         ORDER BY t.id DESC LIMIT ${limit}`,
+      listedBy(range),
     );
     return rows.map(toTweet);
   }
@@ -100,6 +109,7 @@ export async function tweetsOf(
         ORDER BY id LIMIT ${limit}) t
       WHERE NOT is_closed(author)
       ORDER BY t.id LIMIT ${limit}`,
+    listedBy(range),
   );
   return rows
     .sort((a, b) => newestFirst(a.id, b.id))

@@ -10,7 +10,7 @@ import type { TimelinePage, TimelineQuery, Tweet } from "../contracts/tweets.ts"
 import type { Id } from "../contracts/users.ts";
 import { blockedAmong } from "../graph/edges.repo.ts";
 import { Expander } from "../tweet/expansions.ts";
-import { idsAndOriginals, isExcluded, originalsOf } from "../tweet/references.ts";
+import { idsAndOriginals, isExcluded } from "../tweet/references.ts";
 import { existingIds } from "../tweet/tweet.repo.ts";
 import { TweetCache } from "../tweet/tweet-cache.ts";
 import { UserReader } from "../user/user-reader.ts";
@@ -194,8 +194,8 @@ export class Timelines {
       ({ range, limit, nextNewer }) => tweetsOf(this.#db, authors, range, limit, nextNewer),
       ask,
       async (tweets) => {
-        const originals = await existingIds(this.#db, originalsOf(tweets));
-        const alive = new Set([...tweets, ...originals].map(({ id }) => id));
+        const existing = await existingIds(this.#db, idsAndOriginals(tweets));
+        const alive = new Set(existing.map(({ id }) => id));
         return tweets.filter((tweet) => rule(tweet, { alive, standings }));
       },
     );

@@ -286,6 +286,7 @@ export function tweetCounts(
         SELECT subject, name, value FROM counters WHERE subject = ANY(${part})
         UNION ALL SELECT subject, name, delta FROM counter_deltas WHERE subject = ANY(${part})) counted
       GROUP BY subject, name`,
+    { from: "session" },
   );
 }
 

@@ -48,6 +48,7 @@ export class UserRepo {
                counter_value(id, 'following')::float8 following_count,
                counter_value(id, 'tweets')::float8 tweet_count
         FROM unnest(${group}::bigint[]) id`,
+      { from: "session" },
     );
   }
 

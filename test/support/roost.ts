@@ -23,7 +23,8 @@ export interface Person {
 }
 
 export interface RoostOptions {
-  shards?: number;
+  /** How many, as databases of the test Postgres; or those of a stack. */
+  shards?: number | TestShards;
   services?: ServiceName[];
   /** undefined: the test Redis; "none": without; else a URL. */
   redisUrl?: string;
@@ -46,7 +47,8 @@ export class Roost {
   }
 
   static async start(options: RoostOptions = {}): Promise<Roost> {
-    const shards = await createShards(options.shards ?? 2);
+    const { shards: wanted = 2 } = options;
+    const shards = typeof wanted === "number" ? await createShards(wanted) : wanted;
     await migrate(shards.topology);
     const prefix = `test-${randomBytes(6).toString("hex")}:`;
     const roost = new Roost(shards, prefix, {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
 import { Client } from "pg";
-import { BUCKETS, type Topology } from "../../config/topology.ts";
+import { BUCKETS, readTopologyFile, type Topology } from "../../config/topology.ts";
 import { parseRedisUrl } from "../../mixins/redis/address.ts";
 import {
   bringUp,
@@ -79,6 +79,12 @@ export async function ownStack(
       removeDataDir(dataDir);
     },
   };
+}
+
+/** The shards of a test's own stack. */
+export function shardsOf(stack: OwnStack): TestShards {
+  const { topologyFile } = stack;
+  return { topology: readTopologyFile(topologyFile), topologyFile, drop: () => stack.destroy() };
 }
 
 /** A Redis deployment of a test's own. */

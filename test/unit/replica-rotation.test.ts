@@ -39,12 +39,25 @@ describe("which replica answers a session", () => {
     expect(of("me", back)).toEqual({ excuse: "unsettled" });
   });
 
-  it("is never one that lacks what the session has seen", () => {
+  it("is never one that lacks what the session has seen, unless it is asked first", () => {
+    const arbitrary = fc.record({ replayed: fc.nat(2_000), lagBytes: fc.nat(2) });
     fc.assert(
-      fc.property(fc.nat(2_000), fc.nat(3), fc.string(), (position, timeline, session) => {
-        const choice = chooseReplica(session, three, { ...nothing, seen: { timeline, position } }, clock);
-        expect("replica" in choice).toBe(position <= 1_000 && timeline <= 1);
-      }),
+      fc.property(
+        fc.array(arbitrary),
+        fc.nat(2_000),
+        fc.nat(3),
+        fc.string(),
+        (drawn, position, timeline, me) => {
+          const replicas = drawn.map((each, i) => standing(`r:${i}`, each));
+          const choice = chooseReplica(me, replicas, { ...nothing, seen: { timeline, position } }, clock);
+          const any = replicas.some(({ replayed }) => replayed >= position);
+          if ("excuse" in choice) return expect(any && timeline <= 1 && replicas.length === 1).toBe(false);
+          expect(timeline).toBeLessThanOrEqual(1);
+          expect(choice.unlessBelow ?? choice.replica.replayed).toBeGreaterThanOrEqual(position);
+          const own = chooseReplica(me, replicas, nothing, clock);
+          expect(choice.marks).toBe("replica" in own && own.replica !== choice.replica);
+        },
+      ),
     );
   });
 
@@ -79,9 +92,9 @@ describe("what a session has seen", () => {
     view.reached("s0", { timeline: 1, position: 900 });
     view.reached("s0", { timeline: 2, position: 400 });
     expect(view.news).toEqual({});
-    view.merge({ s0: "2:501", s1: "1:7" });
+    view.merge({ key: "1", seen: { s0: "2:501", s1: "1:7" }, isNew: false, wrote: true });
     view.reached("s1", { timeline: 1, position: 6 });
     expect(view.news).toEqual({ s0: "2:501", s1: "1:7" });
-    expect(view.meta).toEqual({ key: "1", seen: { s0: "2:501", s1: "1:7" }, isNew: false });
+    expect(view.meta).toEqual({ key: "1", seen: { s0: "2:501", s1: "1:7" }, isNew: false, wrote: true });
   });
 });

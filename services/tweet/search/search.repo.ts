@@ -14,6 +14,7 @@ export async function tweetsMatching(
     sql<TweetRow>`
       SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings
       FROM tweets_matching(${query}::tsquery, ${after}, ${before}, ${limit})`,
+    { from: "session" },
   );
   return mergeById([rows], limit);
 }

@@ -1,0 +1,52 @@
+import type { ShardDb } from "../../mixins/shard-db/index.ts";
+import { inSession, SessionView } from "../../mixins/shard-db/session.ts";
+import type { TokenSession } from "../contracts/sessions.ts";
+import type { Admitted, RateLimiter } from "./rate-limit.ts";
+
+/** Does the work of a request as its session: it reads what the session has written, wherever that was. */
+export type ReadsAs = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** How much longer than the greatest lag of a replica a session that is not known reads from primaries, in ms. */
+const MARGIN_MS = 1_000;
+
+/**
+ * Lets replicas answer sessions. What a user, or an app by itself, has written and seen of each shard is kept in Redis, beside
+ * their rate limits, so it is the same for all their sessions and on every gateway. Who is not known there (Redis has
+ * restarted, forgot, or is away) reads from primaries until no replica can lack what they did before.
+ */
+export class SessionReads {
+  readonly #db: ShardDb;
+  readonly #limiter: RateLimiter;
+  readonly #newForMs: number;
+
+  constructor(db: ShardDb, limiter: RateLimiter, maxLagMs: number) {
+    this.#db = db;
+    this.#limiter = limiter;
+    this.#newForMs = maxLagMs + MARGIN_MS;
+  }
+
+  /** Runs work in the view of a session; what it has reached is kept before the answer goes out. Throws what `work` throws. */
+  async run<T>(
+    { userId, clientId = "" }: TokenSession,
+    bucket: number,
+    { seen, ageMs = 0 }: Admitted,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    if (!this.#db.hasReplicas) return work();
+    const key = userId ?? clientId;
+    const view = new SessionView({ key, seen, isNew: ageMs < this.#newForMs });
+    try {
+      return await inSession(view, work);
+    } finally {
+      await this.#remember(view, bucket);
+    }
+  }
+
+  /** Where Redis cannot be told, the answer waits until it need not know. */
+  async #remember(view: SessionView, bucket: number): Promise<void> {
+    const { news } = view;
+    if (Object.keys(news).length === 0) return;
+    const kept = await this.#limiter.remember(bucket, view.key, news);
+    if (!kept && view.wrote) await this.#db.isEverywhere(view);
+  }
+}
