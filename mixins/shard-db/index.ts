@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { Topology } from "../../config/topology.ts";
-import { unavailable } from "../../services/contracts/errors.ts";
+import { errorCode, unavailable } from "../../services/contracts/errors.ts";
 import { isDemoted, isOutage, NotSent, type PoolOptions, sqlState, translate } from "./pools.ts";
 import { bucketFor, type Placement, type Router } from "./router.ts";
 import { mergeById, scatter } from "./scatter.ts";
@@ -24,6 +24,8 @@ export interface ReadOptions {
    * write or is kept for others.
    */
   from?: "primary" | "session" | "anyone";
+  /** What an answer can do without: where a shard is away, a request that only reads goes on, and names it (`lacks`). */
+  partial?: boolean;
 }
 
 export interface DbOptions extends PoolOptions {
@@ -104,7 +106,24 @@ export class ShardDb {
     const wanted = new Set(ids);
     const parts = await this.#routed(() =>
       scatter(this.router.group(wanted), SCATTER_WIDTH, ([shard, group]) =>
-        this.#readOn(shard, statement(group), options),
+        this.#readPart(shard, statement(group), options),
+      ),
+    );
+    return parts.flat();
+  }
+
+  /** The same for handles. */
+  async readByHandles<Row>(
+    handles: Iterable<string>,
+    statement: (handles: string[]) => Statement<Row>,
+    options: ReadOptions = {},
+  ): Promise<Row[]> {
+    const wanted = [...new Set(handles)];
+    const parts = await this.#routed(() =>
+      scatter(
+        Map.groupBy(wanted, (handle) => this.shardOf({ handle })),
+        SCATTER_WIDTH,
+        ([shard, group]) => this.#readPart(shard, statement(group), options),
       ),
     );
     return parts.flat();
@@ -123,9 +142,14 @@ export class ShardDb {
   /** Asks every shard; the rows come in no particular order. */
   async readAll<Row>(statement: Statement<Row>, options: ReadOptions = {}): Promise<Row[]> {
     const parts = await this.#routed(() =>
-      scatter(this.shards, SCATTER_WIDTH, (shard) => this.#readOn(shard, statement, options)),
+      scatter(this.shards, SCATTER_WIDTH, (shard) => this.#readPart(shard, statement, options)),
     );
     return parts.flat();
+  }
+
+  /** Whether the request goes without the shard of an id: whether what it names exists is not known then. */
+  isLacking(id: string): boolean {
+    return currentSession()?.lacks.has(this.shardOf({ id })) ?? false;
   }
 
   /** Every shard's primary as of one moment (see takeSnapshots); the caller closes them. Throws 503. */
@@ -216,6 +240,17 @@ export class ShardDb {
         if (tries === TRIES) throw unavailable("The shard map");
         await this.refreshMap();
       }
+    }
+  }
+
+  async #readPart<Row>(shard: string, statement: Statement<Row>, options: ReadOptions): Promise<Row[]> {
+    try {
+      return await this.#readOn(shard, statement, options);
+    } catch (error) {
+      const session = options.partial ? currentSession() : undefined;
+      if (!session?.mayLack || errorCode(error) !== "UNAVAILABLE") throw error;
+      session.lacks.add(shard);
+      return [];
     }
   }
 

@@ -13,6 +13,10 @@ export interface SessionMeta {
   isNew: boolean;
   /** Whether it has written during this request. */
   wrote?: boolean;
+  /** It only reads, so its answer may lack what a shard holds that is away, if it says so. */
+  mayLack?: boolean;
+  /** The shards that its answer lacks. */
+  lacks?: string[];
 }
 
 /**
@@ -24,12 +28,17 @@ export class SessionView {
   readonly isNew: boolean;
   readonly #seen: Map<string, WalPosition>;
   readonly #news = new Map<string, WalPosition>();
+  readonly mayLack: boolean;
+  /** The shards that the answer lacks. */
+  readonly lacks: Set<string>;
   #wrote: boolean;
   #ended = false;
 
-  constructor({ key, seen, isNew, wrote = false }: SessionMeta) {
+  constructor({ key, seen, isNew, wrote = false, mayLack = false, lacks = [] }: SessionMeta) {
     this.key = key;
     this.isNew = isNew;
+    this.mayLack = mayLack;
+    this.lacks = new Set(lacks);
     this.#wrote = wrote;
     this.#seen = new Map(Object.entries(seen).map(([shard, text]) => [shard, parse(text)]));
   }
@@ -54,8 +63,9 @@ export class SessionView {
   }
 
   /** Takes what another process found out. */
-  merge({ seen, wrote }: SessionMeta): void {
+  merge({ seen, wrote, lacks = [] }: SessionMeta): void {
     if (wrote) this.#wrote = true;
+    for (const shard of lacks) this.lacks.add(shard);
     for (const [shard, text] of Object.entries(seen)) this.reached(shard, parse(text));
   }
 
@@ -79,7 +89,8 @@ export class SessionView {
 
   get meta(): SessionMeta {
     const seen = Object.fromEntries([...this.#seen].map(([shard, at]) => [shard, format(at)]));
-    return { key: this.key, seen, isNew: this.isNew, wrote: this.#wrote };
+    const { key, isNew, mayLack } = this;
+    return { key, seen, isNew, wrote: this.#wrote, mayLack, lacks: [...this.lacks] };
   }
 }
 

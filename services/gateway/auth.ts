@@ -53,7 +53,9 @@ export class Admission {
     const known = decodeSession(admitted.payload);
     if (known) settle(response, admitted.verdict);
     const session = known ?? (await this.#admitByPostgres(ctx, request, response, rate, token, ref));
-    return { ...session, reads: (work) => this.#sessions.run(session, ref.bucket, admitted, work) };
+    const { bucket } = ref;
+    const reads: ReadsAs = (method, work) => this.#sessions.run({ session, bucket, method }, admitted, work);
+    return { ...session, reads };
   }
 
   /** Whether the access token of a request that was admitted still stands; takes nothing from a bucket. Throws what `authenticate` throws. */

@@ -125,7 +125,7 @@ export function forViewer<P, Q, B, H, A extends object>(
     const { viewer } = requireUser(caller);
     raw.ctx.meta.viewer = viewer;
     const asked = await check(spec, raw, admission);
-    return reads(() => handle({ ...asked, viewer }));
+    return reads(spec.method, () => handle({ ...asked, viewer }));
   });
 }
 
@@ -140,7 +140,7 @@ export function forReader<P, Q, B, H, A extends object>(
     raw.ctx.meta.viewer = viewer;
     raw.ctx.meta.app = app;
     const asked = await check(spec, raw, admission);
-    return reads(() => handle({ ...asked, viewer }));
+    return reads(spec.method, () => handle({ ...asked, viewer }));
   });
 }
 
@@ -154,7 +154,7 @@ export function forApp<P, Q, B, H, A extends object>(
     const { app } = requireApp(caller);
     raw.ctx.meta.app = app;
     const asked = await check(spec, raw, admission);
-    return reads(() => handle({ ...asked, app }));
+    return reads(spec.method, () => handle({ ...asked, app }));
   });
 }
 

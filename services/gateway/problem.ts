@@ -51,6 +51,13 @@ export function unauthorizedProblem(resource: ResourceType, parameter: string, v
   };
 }
 
+/** A shard that is away, as it stands among the `errors` of an answer that lacks what it holds. */
+export function unavailableProblem(shard: string) {
+  const [status, type, title] = catalogue.UNAVAILABLE;
+  const detail = `Database shard ${shard} is not available at the moment: what it holds is missing from this answer.`;
+  return { type, title, status, detail };
+}
+
 /** 404 for the one resource that a request names. */
 export function notFound(resource: ResourceType, parameter: string, value: string): GatewayError {
   const { detail, ...members } = notFoundProblem(resource, parameter, value);

@@ -1,10 +1,13 @@
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import { inSession, SessionView } from "../../mixins/shard-db/session.ts";
+import { errorCode, unavailable } from "../contracts/errors.ts";
 import type { TokenSession } from "../contracts/sessions.ts";
+import type { Method } from "./endpoint.ts";
+import { naming } from "./present/lacking.ts";
 import type { Admitted, RateLimiter } from "./rate-limit.ts";
 
 /** Does the work of a request as its session: it reads what the session has written, wherever that was. */
-export type ReadsAs = <T>(work: () => Promise<T>) => Promise<T>;
+export type ReadsAs = <A extends object>(method: Method, work: () => Promise<A>) => Promise<A>;
 
 /** How much longer than the greatest lag of a replica a session that is not known reads from primaries, in ms. */
 const MARGIN_MS = 1_000;
@@ -25,18 +28,24 @@ export class SessionReads {
     this.#newForMs = maxLagMs + MARGIN_MS;
   }
 
-  /** Runs work in the view of a session; what it has reached is kept before the answer goes out. Throws what `work` throws. */
-  async run<T>(
-    { userId, clientId = "" }: TokenSession,
-    bucket: number,
+  /**
+   * Runs work in the view of a session; what it has reached is kept before the answer goes out. An answer that lacks what a
+   * shard holds names it. Throws what `work` throws.
+   */
+  async run<A extends object>(
+    { session, bucket, method }: { session: TokenSession; bucket: number; method: Method },
     { seen, ageMs = 0 }: Admitted,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    if (!this.#db.hasReplicas) return work();
-    const key = userId ?? clientId;
-    const view = new SessionView({ key, seen, isNew: ageMs < this.#newForMs });
+    work: () => Promise<A>,
+  ): Promise<A> {
+    const key = session.userId ?? session.clientId ?? "";
+    const mayLack = method === "GET";
+    const view = new SessionView({ key, seen, isNew: ageMs < this.#newForMs, mayLack });
     try {
-      return await inSession(view, work);
+      return naming(view.lacks, await inSession(view, work), (at) => this.#db.shardOf(at));
+    } catch (error) {
+      const [shard] = view.lacks;
+      // What was not found may be on the shard that is away.
+      throw shard && errorCode(error) === "NOT_FOUND" ? unavailable(`Database shard ${shard}`) : error;
     } finally {
       await this.#remember(view, bucket);
     }

@@ -89,6 +89,7 @@ export class TweetCache {
       ttlMs: redis?.maxAgeMs ?? 0,
       load: async (missing) => new Map((await existingIds(this.#db, missing)).map(({ id }) => [id, ALIVE])),
       absent: DELETED,
+      unknown: (id) => this.#db.isLacking(id),
     });
     return new Set([...states].flatMap(([id, state]) => (state === ALIVE ? id : [])));
   }
@@ -163,10 +164,11 @@ export class TweetCache {
   /** Bodies never change, so a replica may answer; what it does not have yet is asked of the primary. */
   async #loadFromDb(ids: Id[]): Promise<Tweet[]> {
     if (ids.length === 0) return [];
-    const rows = await tweetsByIds(this.#db, ids, { from: "anyone" });
+    const rows = await tweetsByIds(this.#db, ids, { from: "anyone", partial: true });
     const known = new Set(rows.map(({ id }) => id));
     const late = ids.filter((id) => !known.has(id));
-    const rest = late.length > 0 && this.#db.hasReplicas ? await tweetsByIds(this.#db, late) : [];
+    const rest =
+      late.length > 0 && this.#db.hasReplicas ? await tweetsByIds(this.#db, late, { partial: true }) : [];
     return [...rows, ...rest].map(toTweet);
   }
 }

@@ -271,6 +271,7 @@ export function existingIds(db: ShardDb, ids: readonly Id[]): Promise<{ id: Id }
   return db.readByIds(
     ids,
     (part) => sql<{ id: Id }>`SELECT id FROM tweets WHERE id = ANY(${part}) AND NOT is_closed(author_id)`,
+    { partial: true },
   );
 }
 
@@ -286,7 +287,7 @@ export function tweetCounts(
         SELECT subject, name, value FROM counters WHERE subject = ANY(${part})
         UNION ALL SELECT subject, name, delta FROM counter_deltas WHERE subject = ANY(${part})) counted
       GROUP BY subject, name`,
-    { from: "session" },
+    { from: "session", partial: true },
   );
 }
 

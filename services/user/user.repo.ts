@@ -36,6 +36,7 @@ export class UserRepo {
       (group) =>
         sql<UserRow>`
           SELECT id, username, name, profile FROM users WHERE id = ANY(${group}::bigint[]) AND closed_at IS NULL`,
+      { partial: true },
     );
   }
 
@@ -48,7 +49,7 @@ export class UserRepo {
                counter_value(id, 'following')::float8 following_count,
                counter_value(id, 'tweets')::float8 tweet_count
         FROM unnest(${group}::bigint[]) id`,
-      { from: "session" },
+      { from: "session", partial: true },
     );
   }
 
@@ -60,24 +61,20 @@ export class UserRepo {
         SELECT author AS id, newest.id AS latest
         FROM unnest(${group}::bigint[]) author
         CROSS JOIN LATERAL (SELECT id FROM tweets WHERE author_id = author ORDER BY id DESC LIMIT 1) newest`,
+      { partial: true },
     );
   }
 
   /** Id and lower-case handle of the accounts that exist among `usernames`; one statement a shard. */
-  async byHandles(usernames: Iterable<string>): Promise<{ id: Id; handle: string }[]> {
-    const handles = new Set(Array.from(usernames, (username) => username.toLowerCase()));
-    const byShard = Map.groupBy(handles, (handle) => this.#db.shardOf({ handle }));
-    const parts = await Promise.all(
-      Array.from(byShard, ([shard, group]) =>
-        this.#db.readShard(
-          shard,
-          sql<{ id: Id; handle: string }>`
-            SELECT id, lower(username) handle FROM users
-            WHERE lower(username) = ANY(${group}::text[]) AND closed_at IS NULL`,
-        ),
-      ),
+  byHandles(usernames: Iterable<string>): Promise<{ id: Id; handle: string }[]> {
+    const handles = Array.from(usernames, (username) => username.toLowerCase());
+    return this.#db.readByHandles(
+      handles,
+      (group) => sql<{ id: Id; handle: string }>`
+        SELECT id, lower(username) handle FROM users
+        WHERE lower(username) = ANY(${group}::text[]) AND closed_at IS NULL`,
+      { partial: true },
     );
-    return parts.flat();
   }
 
   /** The account behind a handle and its password hash; undefined where there is none. */

@@ -188,13 +188,13 @@ export class Roost {
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
     await this.oracle.close();
-    await this.#forget();
+    // A Redis that others use too.
+    if (this.env.REDIS_URL === serverUrl("REDIS")) await this.emptyRedis();
     await this.shards.drop();
   }
 
-  /** Leaves no key behind in a Redis that others use too. */
-  async #forget(): Promise<void> {
-    if (this.env.REDIS_URL !== serverUrl("REDIS")) return;
+  /** Removes every key of this Roost from the Redis of the tests. */
+  async emptyRedis(): Promise<void> {
     const redis = new Redis(serverUrl("REDIS"));
     for await (const keys of redis.scanStream({ match: `${this.#prefix}*`, count: 1_000 })) {
       if (keys.length > 0) await redis.unlink(keys);

@@ -145,7 +145,7 @@ export const COUNTS_ANSWER = named(
   "CountsAnswer",
   object(
     { meta: object({ total_tweet_count: COUNT }) },
-    { data: some(object({ start: TIME, end: TIME, tweet_count: COUNT })) },
+    { data: some(object({ start: TIME, end: TIME, tweet_count: COUNT })), errors: ERRORS },
   ),
 );
 export const USER_ANSWER = named("UserAnswer", object({ data: USER }, BESIDE));

@@ -14,7 +14,7 @@ export async function tweetsMatching(
     sql<TweetRow>`
       SELECT id, author_id, text, entities, referenced_tweets, conversation_id, lang, reply_settings
       FROM tweets_matching(${query}::tsquery, ${after}, ${before}, ${limit})`,
-    { from: "session" },
+    { from: "session", partial: true },
   );
   return mergeById([rows], limit);
 }
@@ -45,6 +45,6 @@ export function countsMatching(
       WHERE NOT is_closed(author_id) AND author_id <> ALL(${without}::bigint[])
         AND (original IS NULL OR (original ->> 'author_id')::bigint <> ALL(${without}::bigint[]))
       GROUP BY 1, 2`,
-    { from: "anyone" },
+    { from: "anyone", partial: true },
   );
 }

@@ -27,8 +27,7 @@ import { type Resolve, resolveUsers } from "./users.ts";
 const NO_RELATIONS = { following: [], blocked: [], muted: [] };
 
 /**
- * Search over the tweets of the last 7 days, on all shards. What an unavailable shard holds is never left out: the search
- * is a 503 then. Tweets across a block with the viewer are left out, muted authors' are not: who mutes still finds.
+ * Search over the tweets of the last 7 days, on all shards. Where one is away, the answer says so. Tweets across a block with the viewer are left out, muted authors' are not: who mutes still finds.
  */
 export class Search {
   readonly #db: ShardDb;
