@@ -240,11 +240,16 @@ async function leave({ looking, server }: Seat): Promise<void> {
   await Promise.all([looking.stop(), server.close()]);
 }
 
-/** Marks a server in its own tables: it refuses every write from then on, whoever asks. */
+/**
+ * Marks a server in its own tables: it refuses every write from then on, whoever asks. Its standbys may follow another
+ * server by now: the mark waits for none.
+ */
 async function depose({ read }: ShardServer, timeline: number): Promise<void> {
   await read
-    .query("UPDATE placement SET deposed_by = $1 WHERE deposed_by IS NULL AND wal_timeline() < $1", [
-      timeline,
-    ])
+    .query(
+      `WITH alone AS MATERIALIZED (SELECT set_config('synchronous_commit', 'local', true))
+       UPDATE placement SET deposed_by = $1 FROM alone WHERE deposed_by IS NULL AND wal_timeline() < $1`,
+      [timeline],
+    )
     .catch(() => {});
 }
