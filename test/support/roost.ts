@@ -35,7 +35,7 @@ export interface RoostOptions {
 export class Roost {
   readonly shards: TestShards;
   readonly env: NodeJS.ProcessEnv;
-  readonly oracle: Oracle;
+  oracle: Oracle;
   readonly nodes: RunningNode[] = [];
   readonly #prefix: string;
 
@@ -134,6 +134,12 @@ export class Roost {
 
   async homeIds(viewer: Person, limit?: number, on?: ServiceBroker): Promise<string[]> {
     return (await this.home(viewer, limit, on)).map(({ id }) => id);
+  }
+
+  /** Has the oracle ask the primaries that the topology file names now. */
+  async reopenOracle(): Promise<void> {
+    await this.oracle.close();
+    this.oracle = new Oracle(this.shards.topologyFile);
   }
 
   /** How many home timelines this process has served from Redis or Postgres, or built with an outcome. */
