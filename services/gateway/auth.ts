@@ -49,7 +49,7 @@ export class Admission {
     const token = bearerToken(request.headers.authorization);
     const ref = token === undefined ? undefined : parseToken("access", token);
     if (token === undefined || !ref) return this.#refuse(request, response, token);
-    const admitted = await this.#limiter.admit(ref, rate);
+    const admitted = await this.#limiter.admit(ref, rate, { withSeen: this.#sessions.matter });
     const known = decodeSession(admitted.payload);
     if (known) settle(response, admitted.verdict);
     const session = known ?? (await this.#admitByPostgres(ctx, request, response, rate, token, ref));
@@ -66,7 +66,7 @@ export class Admission {
     const token = bearerToken(headers.authorization);
     const ref = token === undefined ? undefined : parseToken("access", token);
     if (token === undefined || !ref) return false;
-    const { payload } = await this.#limiter.admit(ref, "read", 0);
+    const { payload } = await this.#limiter.admit(ref, "read", { cost: 0 });
     return decodeSession(payload) !== undefined || (await authenticate(token)) !== null;
   }
 

@@ -56,9 +56,13 @@ export class RateLimiter {
   /**
    * The session that Redis holds for an access token, the verdict on its user and what that user has seen of the shards, in
    * one round trip. The payload is empty where Redis does not have the session or is away: nothing was taken then. `cost` 0
-   * takes nothing.
+   * takes nothing; without `withSeen` nobody asks what has been seen.
    */
-  async admit(token: TokenRef, rate: RateClass, cost = 1): Promise<Admitted> {
+  async admit(
+    token: TokenRef,
+    rate: RateClass,
+    { cost = 1, withSeen = false }: { cost?: number; withSeen?: boolean } = {},
+  ): Promise<Admitted> {
     const redis = this.#redis;
     if (!redis?.readable) return { payload: "", seen: {} };
     const limit = this.#limitOf(rate);
@@ -66,7 +70,7 @@ export class RateLimiter {
       const keys = [
         redis.keys.userRate(token.bucket),
         redis.keys.session(token.bucket, token.hash),
-        redis.keys.seenPrefix(token.bucket),
+        ...(withSeen ? [redis.keys.seenPrefix(token.bucket)] : []),
       ];
       const args = [limit.capacity, limit.windowMs, cost, rate, limits.rates[rate].by, SEEN_FOR_MS];
       const [payload, seen, ageMs, ...verdict]: unknown[] = listOf(await redis.run(ADMIT, keys, args));

@@ -28,6 +28,11 @@ export class SessionReads {
     this.#newForMs = maxLagMs + MARGIN_MS;
   }
 
+  /** Whether it matters what a session has seen: without replicas everything is read from primaries. */
+  get matter(): boolean {
+    return this.#db.hasReplicas;
+  }
+
   /**
    * Runs work in the view of a session; what it has reached is kept before the answer goes out. An answer that lacks what a
    * shard holds names it. Throws what `work` throws.
