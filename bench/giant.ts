@@ -29,8 +29,8 @@ export async function makeGiant(
 
 /** What marks a list as stored by the Redis process that runs now: see mixins/redis/lua/mark.lua. */
 async function runMark(redis: Redis): Promise<string> {
-  const runId = /run_id:([0-9a-f]{12})/.exec(await redis.info("server"))?.[1];
-  return `-${Number.parseInt(runId ?? "", 16)}`;
+  const id = /master_replid:([0-9a-f]{12})/.exec(await redis.info("replication"))?.[1];
+  return `-${Number.parseInt(id ?? "", 16)}`;
 }
 
 /** Lists among `lists` that lack an id. */

@@ -1,5 +1,6 @@
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { type Cluster, Redis, type RedisOptions } from "ioredis";
 import type { RedisAddress } from "./address.ts";
+import { SlotClient } from "./slots.ts";
 
 /** Bounds, in ms: until a connection stands; between tries, at most. */
 export const CONNECT = { within: 1_000, retryWithin: 500 } as const;
@@ -27,7 +28,7 @@ export function clientOf(address: RedisAddress, commandTimeoutMs: number): Redis
     lazyConnect: true,
   };
   if (address.kind === "cluster") {
-    return new Cluster(address.nodes, {
+    return new SlotClient(address.nodes, {
       enableOfflineQueue: false,
       redisOptions: common,
       clusterRetryStrategy: retryIn,

@@ -20,9 +20,20 @@ export class RedisDown extends Error {
   override name = "RedisDown";
 }
 
+/**
+ * Some keys of a script are on one master and some on another, while their slot moves: nothing was run. Keys by themselves
+ * can be reached.
+ */
+export class SlotMoving extends RedisDown {
+  override name = "SlotMoving";
+}
+
 /** Answers that mean "not now" rather than "wrong". */
 const TRANSIENT =
-  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|OOM|NOREPLICAS|MISCONF|UNBLOCKED|BUSY |ERR WAIT cannot be used with replica)/;
+  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|OOM|NOREPLICAS|MISCONF|UNBLOCKED|NOAUTH|WRONGPASS|NOPERM|BUSY |ERR WAIT cannot be used with replica)/;
+
+/** The second where a script makes up the name of a key from that of another. */
+const SLOT_MOVING = /^(TRYAGAIN|ERR Script attempted to access a non local key)/;
 
 export interface RedisStoreOptions {
   /** What every key begins with. */
@@ -50,8 +61,8 @@ export class RedisStore {
   readonly #heartbeat: Heartbeat;
   readonly #restUntil = new Map<string, number>();
   #watch: RedisWatch | undefined;
-  /** Connections lost so far. */
-  #losses = 0;
+  /** Connections lost and nodes met so far. */
+  #changes = 0;
 
   constructor(url: string, { prefix, maxAgeMs, commandTimeoutMs = TIMEOUTS.command }: RedisStoreOptions) {
     const address = parseRedisUrl(url);
@@ -74,9 +85,14 @@ export class RedisStore {
           );
     // Every command reports its own failure; the connection comes back by itself.
     this.#client.on("error", () => {});
-    const lost = () => void this.#losses++;
-    if (this.#client instanceof Redis) this.#client.on("close", lost);
-    else this.#client.on("+node", (node: Redis) => node.on("close", lost));
+    const changed = () => void this.#changes++;
+    if (this.#client instanceof Redis) this.#client.on("close", changed);
+    else {
+      this.#client.on("+node", (node: Redis) => {
+        changed();
+        node.on("close", changed);
+      });
+    }
   }
 
   /** Connects, or leaves that to the background where Redis is away. */
@@ -122,6 +138,25 @@ export class RedisStore {
         throw error;
       }
     });
+  }
+
+  /**
+   * The same for a script that treats each key by itself: key by key while the slot moves to another master. `argsFor`
+   * tells the arguments for some of the keys. Returns the elements that it answered, in the order of the keys.
+   */
+  async runEach(
+    script: Script,
+    keys: string[],
+    argsFor: (keys: string[]) => (string | number)[],
+  ): Promise<unknown[]> {
+    try {
+      const answer = await this.run(script, keys, argsFor(keys));
+      return Array.isArray(answer) ? answer : [answer];
+    } catch (error) {
+      if (!(error instanceof SlotMoving) || keys.length === 1) throw error;
+      const answers = await Promise.all(keys.map((key) => this.run(script, [key], argsFor([key]))));
+      return answers.flat();
+    }
   }
 
   /** Values of the keys, in their order. */
@@ -184,12 +219,16 @@ export class RedisStore {
   async durably<T>(writes: () => Promise<T>): Promise<T> {
     const barrier = this.#barrier;
     if (!barrier) return writes();
-    const { masters, losses } = { masters: this.#masters(), losses: this.#losses };
-    const result = await writes();
+    const { masters, changes } = { masters: this.#masters(), changes: this.#changes };
+    const result = await writes().catch((error: unknown) => {
+      // Readers who are refused for this reason may go on reading other keys, but not what this was to change.
+      if (error instanceof SlotMoving) this.#watch?.doubt();
+      throw error;
+    });
     // Bounded by itself; that it takes its time says nothing against Redis.
     const reached = await barrier.reached().catch(() => false);
-    // WAIT speaks for its own connection only.
-    const same = losses === this.#losses && sameMembers(masters, this.#masters());
+    // WAIT speaks for its own connection only, and not for a node that was met by a redirection and dropped again.
+    const same = changes === this.#changes && sameMembers(masters, this.#masters());
     if (!reached || !same) throw new RedisDown("a failover might undo this");
     return result;
   }
@@ -245,6 +284,10 @@ export class RedisStore {
     } catch (error) {
       const ours = Error.isError(error) && (error.name === "RangeError" || error.name === "TypeError");
       const reply = Error.isError(error) && error.name === "ReplyError";
+      if (reply && SLOT_MOVING.test(error.message)) {
+        this.#restUntil.delete(tag);
+        throw new SlotMoving(error.message, { cause: error });
+      }
       if (ours || (reply && !TRANSIENT.test(error.message))) {
         this.#restUntil.delete(tag);
         throw error;

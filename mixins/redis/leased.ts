@@ -38,10 +38,10 @@ export async function readThrough(
     await Promise.all(
       groups.map(async (group) => {
         const answers = await redis
-          .run(READ, group.map(kind.keyOf), [token, limits.leaseMs])
+          .runEach(READ, group.map(kind.keyOf), () => [token, limits.leaseMs])
           .catch(ignoreDown);
         for (const [i, id] of group.entries()) {
-          const answer = Array.isArray(answers) ? String(answers[i]) : "w";
+          const answer = answers ? String(answers[i]) : "w";
           if (answer.startsWith("v")) found.set(id, answer.slice(1));
           else if (answer === "l") leased.add(id);
         }
@@ -66,15 +66,15 @@ async function fill(
   leased: string[],
   payloads: Map<string, string>,
 ): Promise<void> {
-  const filled = leased.filter((id) => payloads.has(id));
-  const groups = redis.groups(filled, kind.keyOf, PER_SCRIPT);
-  await Promise.all(
-    groups.map((group) =>
-      redis
-        .run(FILL, group.map(kind.keyOf), [token, kind.ttlMs, ...group.map((id) => payloads.get(id) ?? "")])
-        .catch(ignoreDown),
-    ),
+  const filled = new Map(
+    leased.flatMap((id): [string, string][] => {
+      const payload = payloads.get(id);
+      return payload === undefined ? [] : [[kind.keyOf(id), payload]];
+    }),
   );
+  const argsFor = (keys: string[]) => [token, kind.ttlMs, ...keys.map((key) => filled.get(key) ?? "")];
+  const groups = redis.groups(filled.keys(), (key) => key, PER_SCRIPT);
+  await Promise.all(groups.map((group) => redis.runEach(FILL, group, argsFor).catch(ignoreDown)));
 }
 
 /**
@@ -94,7 +94,9 @@ export async function putAll(
 ): Promise<void> {
   const groups = redis.groups(keys, (key) => key, PER_SCRIPT);
   await redis.durably(() =>
-    Promise.all(groups.map((group) => redis.run(PUT, group, [ttlMs, ...group.map(() => payload)]))),
+    Promise.all(
+      groups.map((group) => redis.runEach(PUT, group, (some) => [ttlMs, ...some.map(() => payload)])),
+    ),
   );
 }
 

@@ -60,5 +60,7 @@ export async function changeSets(
   member: string,
 ): Promise<void> {
   const groups = redis.groups(keys, (key) => key, limits.pushesPerScript);
-  await redis.durably(() => Promise.all(groups.map((group) => redis.run(CHANGE, group, [change, member]))));
+  await redis.durably(() =>
+    Promise.all(groups.map((group) => redis.runEach(CHANGE, group, () => [change, member]))),
+  );
 }

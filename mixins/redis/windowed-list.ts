@@ -43,8 +43,7 @@ export async function readWindows(
     redis
       .groups(keys, (key) => key, limits.pushesPerScript)
       .map(async (group) => {
-        const answers = await redis.run(READ, group, [slice.before ?? "", slice.count]);
-        if (!Array.isArray(answers)) return;
+        const answers = await redis.runEach(READ, group, () => [slice.before ?? "", slice.count]);
         for (const [i, key] of group.entries()) {
           const window = parseWindow(answers.slice(3 * i, 3 * i + 3));
           if (window) found.set(key, window);
@@ -68,7 +67,7 @@ export async function pushToWindows(redis: RedisStore, keys: string[], id: strin
   const most = limits.pushesPerScript;
   for (let first = 0; first < keys.length; first += most) {
     const groups = redis.groups(keys.slice(first, first + most), (key) => key, most);
-    await Promise.all(groups.map((group) => redis.run(PUSH, group, [id, keep, slack])));
+    await Promise.all(groups.map((group) => redis.runEach(PUSH, group, () => [id, keep, slack])));
   }
 }
 

@@ -10,7 +10,7 @@ import { edgeKinds } from "../graph/edge-kinds.ts";
 import { existsIn, idsAndOriginals } from "./references.ts";
 import { existingIds, toTweet, tweetCounts, tweetsByIds } from "./tweet.repo.ts";
 
-const PUBLISH = new Script(new URL("./lua/publish-tweet-3.lua", import.meta.url));
+const PUBLISH = new Script(new URL("./lua/publish-tweet-n.lua", import.meta.url));
 /** Longer than any transaction takes: if the process dies before the commit, the tweet shows again after it. */
 export const MEANWHILE_MS = 60_000;
 export const ALIVE = "1";
@@ -101,8 +101,8 @@ export class TweetCache {
   }
 
   /**
-   * Makes a committed tweet known: its body, its author's own list and, where it is new, that it exists. Safe to repeat:
-   * one that was known before may be deleted by now. Throws RedisDown.
+   * Makes a committed tweet known: its body, its author's own list and, where it was made just now, that it exists. Safe
+   * to repeat: one that was known before may be deleted by now, and its tombstone lost. Throws RedisDown.
    */
   async publish(tweet: Tweet, age: "new" | "known"): Promise<void> {
     const redis = this.#redis;
@@ -110,12 +110,17 @@ export class TweetCache {
     if (!redis) return;
     const { keys } = redis;
     const { keep, slack } = limits.homeList;
+    const kinds = new Map([
+      [keys.tweetBody(tweet.id), "body"],
+      [keys.author(tweet.author_id), "list"],
+    ]);
+    if (age === "new") kinds.set(keys.tweetState(tweet.id), "state");
+    const args = [tweet.id, JSON.stringify(tweet), redis.maxAgeMs, keep, slack];
     await redis.durably(() =>
-      redis.run(
-        PUBLISH,
-        [keys.tweetState(tweet.id), keys.tweetBody(tweet.id), keys.author(tweet.author_id)],
-        [tweet.id, JSON.stringify(tweet), redis.maxAgeMs, keep, slack, age],
-      ),
+      redis.runEach(PUBLISH, [...kinds.keys()], (some) => [
+        ...args,
+        ...some.map((key) => kinds.get(key) ?? ""),
+      ]),
     );
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Server } from "../server.ts";
 import { waitUntil, withRedis } from "./client.ts";
 import type { RunningRedis } from "./index.ts";
 import { type RedisContext, redisDirectory, redisServer } from "./server.ts";
@@ -32,9 +33,8 @@ export async function startCluster(
     id: randomBytes(20).toString("hex"),
     range: index % masters,
   }));
-  const settings = ["cluster-enabled yes", `cluster-config-file ${NODES_FILE}`, "cluster-node-timeout 3000"];
   const servers = nodes.map((node) => {
-    const server = redisServer(context, node.name, node.port, settings);
+    const server = clusterServer(context, node.name, node.port);
     writeFileSync(join(redisDirectory(context, node.name), NODES_FILE), mapFor(node, nodes, masters));
     return server;
   });
@@ -51,6 +51,12 @@ export async function startCluster(
     ),
   );
   return { url: nodes.map(({ port }) => `redis://:${password}@127.0.0.1:${port}`).join(","), servers };
+}
+
+/** A node that has met nobody yet. */
+export function clusterServer(context: RedisContext, name: string, port: number): Server {
+  const settings = ["cluster-enabled yes", `cluster-config-file ${NODES_FILE}`, "cluster-node-timeout 3000"];
+  return redisServer(context, name, port, settings);
 }
 
 /** The cluster as one of its nodes remembers it, in the form in which Redis keeps it between runs. */

@@ -1,15 +1,18 @@
 import type { ServerHandle } from "../../stack/index.ts";
+import { RedisCluster } from "../support/redis-cluster.ts";
 import { eventually, Roost } from "../support/roost.ts";
-import { type OwnRedis, ownRedis } from "../support/servers.ts";
+import type { OwnRedis } from "../support/servers.ts";
 import { Society } from "../support/society.ts";
 
 describe("a master of a Redis Cluster that its replica takes over from", () => {
+  let cluster: RedisCluster;
   let redis: OwnRedis;
   let roost: Roost;
   let society: Society;
   beforeAll(async () => {
-    redis = await ownRedis("sharded");
-    roost = await Roost.start({ shards: 2, redisUrl: redis.redisUrl });
+    cluster = await RedisCluster.start();
+    redis = cluster.redis;
+    roost = await Roost.start({ shards: 2, redisUrl: cluster.url });
     await roost.addNode();
     society = await Society.of(roost, 6);
     await society.liveUntilRedisServes();
@@ -20,10 +23,6 @@ describe("a master of a Redis Cluster that its replica takes over from", () => {
     await redis.destroy();
   });
 
-  const isMaster = (server: ServerHandle) =>
-    redis.ask(server, async (client) => (await client.role())[0] === "master").catch(() => false);
-  const linked = (replica: ServerHandle) =>
-    redis.ask(replica, async (client) => /link_status:up/.test(await client.info("replication")));
   const homeLists = (server: ServerHandle) =>
     redis.ask(server, async (client) => (await client.keys("*:home:*")).length);
   /** The replica with the most home lists, and its master. */
@@ -42,24 +41,21 @@ describe("a master of a Redis Cluster that its replica takes over from", () => {
 
   it("killed before its replica has the last writes: no hole, and nothing that is hidden shows", async () => {
     const { master, replica } = await busiest();
-    // It keeps what it has, and gets nothing more.
-    await redis.ask(replica, (client) => client.config("SET", "masterauth", "wrong"));
-    await redis.ask(master, (client) => client.client("KILL", "TYPE", "replica"));
-    await eventually(async () => !(await linked(replica)), "the replica cut off");
+    await cluster.cutOff(replica, master);
     await society.tweetAndHide();
     await roost.settle();
     master.kill("SIGKILL");
-    await eventually(() => isMaster(replica), "the replica in charge");
+    await eventually(() => cluster.isMaster(replica), "the replica in charge");
     await society.lookUntilRedisServes();
     await society.agree();
     await master.restart();
-    await eventually(() => linked(master), "the old master in sync");
+    await eventually(() => cluster.linked(master), "the old master in sync");
   });
 
   it("stopped and continued after the other one took over: nothing acknowledged is swallowed", async () => {
     const { master, replica } = await busiest();
     master.kill("SIGSTOP");
-    await society.live(1, () => isMaster(replica));
+    await society.live(1, () => cluster.isMaster(replica));
     await society.live(2);
     master.kill("SIGCONT");
     await society.live(3);

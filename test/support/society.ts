@@ -97,6 +97,14 @@ export class Society {
     });
   }
 
+  /** The same, and nobody looks. */
+  async hideUnseen(): Promise<void> {
+    await this.#everyone(async (who, next, i) => {
+      await this.#turnAway(who, next, i % 2 === 0 ? "unfollow" : "mute");
+      await this.#remove(who);
+    });
+  }
+
   /** Every page of everyone is the brute-force answer now, on every node. */
   async compare(): Promise<void> {
     for (const who of this.#lives) {
@@ -138,8 +146,7 @@ export class Society {
 
   async #hide(who: Life, whom: Life, how: "mute" | "unfollow"): Promise<{ undo(): Promise<void> }> {
     const target = { target_user_id: whom.id };
-    await this.#roost.call(`graph.${how}`, target, who, this.#node);
-    who.hidden.add(whom.id);
+    await this.#turnAway(who, whom, how);
     await this.#look(who);
     return {
       undo: async () => {
@@ -153,13 +160,22 @@ export class Society {
     };
   }
 
-  /** Deletes the oldest tweet of `who`, who keeps some. */
+  async #turnAway(who: Life, whom: Life, how: "mute" | "unfollow"): Promise<void> {
+    await this.#roost.call(`graph.${how}`, { target_user_id: whom.id }, who, this.#node);
+    who.hidden.add(whom.id);
+  }
+
   async #delete(who: Life, reader: Life): Promise<void> {
+    if (await this.#remove(who)) await this.#look(reader);
+  }
+
+  /** Deletes the oldest tweet of `who`, who keeps some. */
+  async #remove(who: Life): Promise<boolean> {
     const id = who.tweets.length >= PAST ? who.tweets.shift() : undefined;
-    if (!id) return;
+    if (!id) return false;
     await this.#roost.call("tweet.delete", { id }, who, this.#node);
     this.#deleted.add(id);
-    await this.#look(reader);
+    return true;
   }
 
   /** Reads a page. Nothing may show that was hidden before the request. */
