@@ -29,7 +29,6 @@ export function clientOf(address: RedisAddress, commandTimeoutMs: number): Redis
   };
   if (address.kind === "cluster") {
     return new SlotClient(address.nodes, {
-      enableOfflineQueue: false,
       redisOptions: common,
       clusterRetryStrategy: retryIn,
       slotsRefreshTimeout: CONNECT.within,

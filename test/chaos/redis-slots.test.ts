@@ -113,4 +113,27 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     expect(await readWindows(store, [key], { count: WHOLE })).toEqual(new Map());
     await store.close();
   });
+
+  it("goes on where the master that a slot is moving to is killed half-way, and the move is given up", async () => {
+    const unhandled: unknown[] = [];
+    const onUnhandled = (reason: unknown) => void unhandled.push(reason);
+    process.on("unhandledRejection", onUnhandled);
+    const { slot, home, other } = await cluster.placeOf(homeOf(2));
+    const replica = await cluster.replicaOf(other);
+    const [from, to] = [cluster.connect(home), cluster.connect(other)];
+    const move = new SlotMove(slot, from, to);
+    await move.begin();
+    await move.moveKeys(3);
+    await liveWhile(async () => {
+      other.kill("SIGKILL");
+      await eventually(() => cluster.isMaster(replica), "the replica in charge");
+    });
+    await from.cluster("SETSLOT", slot, "STABLE");
+    await society.liveUntilRedisServes();
+    await society.agree();
+    process.off("unhandledRejection", onUnhandled);
+    from.disconnect();
+    to.disconnect();
+    expect(unhandled).toEqual([]);
+  });
 });

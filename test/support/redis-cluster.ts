@@ -81,6 +81,7 @@ export class RedisCluster {
     await this.redis.ask(replica, (client) => client.cluster("FAILOVER", "TAKEOVER"));
     await eventually(async () => (await this.roleOf(master)) === "slave", `${master.name} deposed`);
     await eventually(() => this.linked(master), `${master.name} in sync`);
+    await this.agreed();
   }
 
   /** The master that serves a key's slot, another master, and the slot. */
