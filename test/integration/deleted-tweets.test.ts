@@ -1,6 +1,7 @@
 import { RedisStore } from "../../mixins/redis/index.ts";
 import type { Script } from "../../mixins/redis/script.ts";
 import { Fanout } from "../../services/timeline/fanout.ts";
+import { TweetCache } from "../../services/tweet/tweet-cache.ts";
 import { type Person, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";
 
@@ -55,6 +56,22 @@ describe("a deleted tweet, whose tombstone Redis has lost", () => {
     expect(await roost.homeIds(author)).toEqual([id]);
     await remove(id, author);
     expect((await post()).id).toBe(id);
+    await isGone(id, author);
+  });
+
+  it("is not brought back by a publication that a failover has overtaken", async () => {
+    const [author] = (await roost.people(1)) as [Person];
+    const { id } = await roost.call("tweet.create", { text: "hello" }, author);
+    const {
+      tweets: [tweet],
+    } = await roost.call("tweet.get", { ids: [id] }, author);
+    await remove(id, author);
+    const { db, redis } = roost.resources;
+    // As a master that is gone has left it.
+    await roost.store.setAll([[roost.store.keys.tweetState(id), "v-1:0"]], 60_000);
+    const cache = new TweetCache(db, redis);
+    if (tweet) await cache.publish(tweet, "new");
+    expect(await cache.alive([id])).toEqual(new Set());
     await isGone(id, author);
   });
 

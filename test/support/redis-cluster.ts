@@ -107,7 +107,8 @@ export class RedisCluster {
     const program = await findProgram("redis-server", () => {});
     if (!program) throw new Error("no redis-server");
     const name = "redis-7";
-    const state = loadState(dataDir, 3);
+    const state = loadState(dataDir);
+    if (!state) throw new Error("a stack without a state");
     await assignPorts(state, [name]);
     const context = { dataDir, program, supervisor, password: this.#password };
     const server = clusterServer(context, name, state.ports[name] ?? 0);
