@@ -40,6 +40,8 @@ export interface Env {
   replicaMaxLagMs: number;
   /** At least 4: a drain of each kind holds one. Connections per shard and process to the primary for transactions, and again for reads. */
   poolSize: number;
+  /** Whether statements are prepared by name. */
+  prepare: boolean;
   reusePort: boolean;
 }
 
@@ -141,6 +143,7 @@ export function readEnv(env: NodeJS.ProcessEnv = process.env): Env {
     fanoutPage: integer(env, "FANOUT_PAGE", 1_000, 1, 10_000),
     replicaMaxLagMs: integer(env, "REPLICA_MAX_LAG_MS", 5_000, 100, 15_000),
     poolSize: integer(env, "PG_POOL_SIZE", 10, 4, 200),
+    prepare: oneOf(env, "PG_PREPARE", ["0", "1"], "1") === "1",
     reusePort: env.REUSE_PORT === "1",
   };
 }

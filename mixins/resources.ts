@@ -39,6 +39,7 @@ export function resourcesMiddleware(env: Env): Middleware {
     env,
     db: new ShardDb(env.topology, {
       poolSize: env.poolSize,
+      prepare: env.prepare,
       application: env.nodeId ?? "roost",
       maxLagMs: env.replicaMaxLagMs,
       onRead: (shard, { isReplica, excuse = "" }) =>

@@ -15,10 +15,16 @@ export interface PoolOptions {
   application: string;
   /** How long a statement may take and a transaction may wait for its next one, for work that no request waits for. */
   patienceMs?: number;
+  /**
+   * false: no statement is prepared by name, for a pooler that gives each transaction another server connection and does
+   * not know of names (PgBouncer before 1.21).
+   */
+  prepare?: boolean;
 }
 
 /** Opens a pool whose every wait is bounded. `pipeline`: statements are sent without waiting for the one before. */
-export function openPool(url: string, { poolSize, application, patienceMs }: PoolOptions): pg.Pool {
+export function openPool(url: string, options: PoolOptions): pg.Pool {
+  const { poolSize, application, patienceMs, prepare = true } = options;
   const statement = patienceMs ?? TIMEOUTS.statement;
   const pool = new pg.Pool({
     connectionString: url,
@@ -35,15 +41,25 @@ export function openPool(url: string, { poolSize, application, patienceMs }: Poo
   });
   // An idle connection that breaks is dropped by the pool; the next query opens another or fails with its own error.
   pool.on("error", () => {});
+  if (!prepare) unprepared.add(pool);
   // One that breaks while it is checked out fails its query; without a listener it would end the process as well.
   pool.on("connect", (client) => {
     client.on("error", () => {});
+    if (!prepare) unprepared.add(client);
     // Postgres commits all the same when it gives up waiting for a standby, and says so in a warning.
     client.on("notice", ({ message }) => {
       if (message && /synchronous replication/.test(message)) unreplicated.add(client);
     });
   });
   return pool;
+}
+
+/** Pools, and their connections, that prepare nothing. */
+const unprepared = new WeakSet<pg.Pool | pg.ClientBase>();
+
+/** Whether statements may be prepared by name there. */
+export function prepares(on: pg.Pool | pg.ClientBase): boolean {
+  return !unprepared.has(on);
 }
 
 /** Connections whose COMMIT was not confirmed by a standby, although one has to. */

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type pg from "pg";
+import { prepares } from "./pools.ts";
 
 /** A prepared statement and its values. `Row` is what it returns: bigints as decimal strings, timestamps as Dates. */
 export interface Statement<Row> {
@@ -31,6 +32,6 @@ export async function run<Row>(
   { name, text, values }: Statement<Row>,
 ): Promise<Row[]> {
   // pg cannot know the row type of a text: it is declared once, where the statement is written.
-  const { rows } = await on.query({ name, text, values });
+  const { rows } = await on.query({ name: prepares(on) ? name : undefined, text, values });
   return rows as Row[];
 }

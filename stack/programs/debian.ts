@@ -15,6 +15,7 @@ const exec = promisify(execFile);
 const SOURCES: Record<ProgramName, { package: string; file: string }> = {
   "redis-server": { package: "redis-tools", file: "usr/bin/redis-check-rdb" },
   "nats-server": { package: "nats-server", file: "usr/sbin/nats-server" },
+  pgbouncer: { package: "pgbouncer", file: "usr/sbin/pgbouncer" },
 };
 
 const BOUND_MS = 120_000;

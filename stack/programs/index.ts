@@ -8,8 +8,8 @@ export interface Program {
   env: NodeJS.ProcessEnv;
 }
 
-/** The servers that do not come from npm. */
-export type ProgramName = "redis-server" | "nats-server";
+/** The servers that do not come from npm; PgBouncer is for tests. */
+export type ProgramName = "redis-server" | "nats-server" | "pgbouncer";
 
 /**
  * Finds a server program: on the PATH, else fetched from the Debian archive into the project's own cache.

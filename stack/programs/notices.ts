@@ -3,6 +3,7 @@ import type { ProgramName } from "./index.ts";
 const WITHOUT: Record<ProgramName, string> = {
   "redis-server": "Redis: timelines are read from Postgres, which is slower",
   "nats-server": "NATS: all services run in this one process",
+  pgbouncer: "PgBouncer: Roost behind one is not tested",
 };
 
 /** One line: what runs without the program, and how to install it on this system. */
