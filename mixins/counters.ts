@@ -37,7 +37,9 @@ export class CounterFold {
     return this.#db.transactionOn(shard, async (tx) => {
       const [, pending] = await Promise.all([
         tx.query(sql`SET LOCAL synchronous_commit TO off`),
-        tx.query(sql<{ id: string }>`SELECT id FROM counter_deltas ORDER BY id LIMIT ${BATCH}`),
+        tx.query(sql<{ id: string }>`
+          SELECT id FROM counter_deltas WHERE (SELECT owned FROM placement) @> bucket_of(id)
+          ORDER BY id LIMIT ${BATCH}`),
       ]);
       const ids = pending.map(({ id }) => id);
       if (ids.length > 0) {

@@ -15,7 +15,8 @@ export interface OutboxJob {
 
 /**
  * Locks due jobs of a lane until the transaction ends, of each kind those that became due first, in the order of their ids;
- * those that another worker has are left out.
+ * those that another worker has are left out, and those that lie here but belong to another shard: a lock on a copy that is
+ * on its way here would hold up what comes after it.
  */
 export async function takeJobs(tx: Tx, { kinds, continued, batch }: Lane): Promise<OutboxJob[]> {
   // Losing this commit only repeats a job. A look at each kind by itself goes straight along its index.
@@ -26,6 +27,7 @@ export async function takeJobs(tx: Tx, { kinds, continued, batch }: Lane): Promi
       FROM unnest(${kinds}::text[]) AS wanted CROSS JOIN LATERAL (
         SELECT * FROM outbox
         WHERE kind = wanted AND num_nonnulls(cursor) = ${continued ? 1 : 0} AND run_after <= now()
+          AND (SELECT owned FROM placement) @> bucket_of(id)
         ORDER BY run_after LIMIT ${batch} FOR UPDATE SKIP LOCKED) due
       ORDER BY id`),
   ]);
@@ -38,7 +40,7 @@ export async function takeJob(tx: Tx, id: string): Promise<OutboxJob[]> {
     tx.query(sql`SET LOCAL synchronous_commit TO off`),
     tx.query(sql<OutboxJob>`
       SELECT id, kind, key, cursor, attempts + lost_attempts(id) + 1 AS attempts, lost_attempts(id) AS lost
-      FROM outbox WHERE id = ${id} FOR UPDATE SKIP LOCKED`),
+      FROM outbox WHERE id = ${id} AND (SELECT owned FROM placement) @> bucket_of(id) FOR UPDATE SKIP LOCKED`),
   ]);
   return rows;
 }
@@ -87,14 +89,11 @@ export async function finish(tx: Tx, results: JobResult[]): Promise<void> {
 export async function retrySoon(db: ShardDb, ids: string[], error: unknown): Promise<void> {
   const reason = describeError(error);
   const waits = error instanceof RedisDown;
-  for (const [shard, group] of db.router.group(ids)) {
-    await db.transactionOn(shard, async (tx) => {
-      await tx.enter(group);
-      await tx.query(sql`
-        UPDATE outbox SET run_after = now(), last_error = ${reason}, waits_for_redis = waits_for_redis OR ${waits}
-        WHERE id = ANY(${group})`);
-    });
-  }
+  await db.transactionsByIds(ids, (tx, group) =>
+    tx.query(sql`
+      UPDATE outbox SET run_after = now(), last_error = ${reason}, waits_for_redis = waits_for_redis OR ${waits}
+      WHERE id = ANY(${group})`),
+  );
 }
 
 /** An error as the outbox stores it: its name and message, within 500 characters and without what Postgres refuses. */
@@ -106,19 +105,17 @@ export function describeError(error: unknown): string {
 /** Whether no job on any shard waits for Redis to come back. Throws 503 where a shard cannot be asked. */
 export async function nothingWaitsForRedis(db: ShardDb): Promise<boolean> {
   const rows = await db.readAll(sql<{ waits: boolean }>`
-    SELECT EXISTS (SELECT FROM outbox WHERE waits_for_redis) AS waits`);
+    SELECT EXISTS (SELECT FROM outbox
+                   WHERE waits_for_redis AND (SELECT owned FROM placement) @> bucket_of(id)) AS waits`);
   return rows.every(({ waits }) => !waits);
 }
 
 /** Removes jobs whose effect was brought about inline. */
 export async function removeJobs(db: ShardDb, ids: string[]): Promise<void> {
-  for (const [shard, group] of db.router.group(ids)) {
-    await db.transactionOn(shard, async (tx) => {
-      await tx.enter(group);
-      await tx.query(sql`SET LOCAL synchronous_commit TO off`);
-      await tx.query(sql`DELETE FROM outbox WHERE id = ANY(${group})`);
-    });
-  }
+  await db.transactionsByIds(ids, async (tx, group) => {
+    await tx.query(sql`SET LOCAL synchronous_commit TO off`);
+    await tx.query(sql`DELETE FROM outbox WHERE id = ANY(${group})`);
+  });
 }
 
 /** What a shard's outbox holds: jobs that are due and jobs that were given up, by kind. */
@@ -126,9 +123,16 @@ export async function outboxState(db: ShardDb, shard: string): Promise<{ due: Co
   const [due, dead] = await Promise.all([
     db.readShard(
       shard,
-      sql<Count>`SELECT kind, count(*) AS jobs FROM outbox WHERE run_after <= now() GROUP BY kind`,
+      sql<Count>`
+        SELECT kind, count(*) AS jobs FROM outbox
+        WHERE run_after <= now() AND (SELECT owned FROM placement) @> bucket_of(id) GROUP BY kind`,
     ),
-    db.readShard(shard, sql<Count>`SELECT kind, count(*) AS jobs FROM dead_letters GROUP BY kind`),
+    db.readShard(
+      shard,
+      sql<Count>`
+        SELECT kind, count(*) AS jobs FROM dead_letters
+        WHERE (SELECT owned FROM placement) @> bucket_of(id) GROUP BY kind`,
+    ),
   ]);
   return { due: countsOf(due), dead: countsOf(dead) };
 }

@@ -37,6 +37,11 @@ export interface DbOptions extends PoolOptions {
 
 const MAX_LAG_MS = 5_000;
 
+/** What was together on one shard is so no more. */
+class Apart extends Error {
+  override name = "Apart";
+}
+
 /** A read was routed by a map that has been replaced since. */
 class StaleMap extends Error {
   override name = "StaleMap";
@@ -98,30 +103,25 @@ export class ShardDb {
   }
 
   /** Asks each shard for its part of `ids`, in parallel; the rows come in no particular order. */
-  async readByIds<Row>(
+  readByIds<Row>(
     ids: Iterable<string>,
     statement: (ids: string[]) => Statement<Row>,
     options: ReadOptions = {},
   ): Promise<Row[]> {
-    const wanted = new Set(ids);
-    const parts = await this.#routed(() =>
-      scatter(this.router.group(wanted), SCATTER_WIDTH, ([shard, group]) =>
-        this.#readPart(shard, statement(group), options),
-      ),
-    );
-    return parts.flat();
+    return this.readBy(new Set(ids), (id) => ({ id }), statement, options);
   }
 
-  /** The same for handles. */
-  async readByHandles<Row>(
-    handles: Iterable<string>,
-    statement: (handles: string[]) => Statement<Row>,
+  /** The same for what is placed otherwise; `placed` says by what. */
+  async readBy<Item, Row>(
+    items: Iterable<Item>,
+    placed: (item: Item) => Placement,
+    statement: (items: Item[]) => Statement<Row>,
     options: ReadOptions = {},
   ): Promise<Row[]> {
-    const wanted = [...new Set(handles)];
+    const wanted = [...items];
     const parts = await this.#routed(() =>
       scatter(
-        Map.groupBy(wanted, (handle) => this.shardOf({ handle })),
+        Map.groupBy(wanted, (item) => this.shardOf(placed(item))),
         SCATTER_WIDTH,
         ([shard, group]) => this.#readPart(shard, statement(group), options),
       ),
@@ -162,8 +162,7 @@ export class ShardDb {
   /** Runs one writing statement in a transaction of its own, in a single round trip. */
   write<Row>(at: Placement, statement: Statement<Row>): Promise<Row[]> {
     return this.#attempt(
-      () => this.shardOf(at),
-      [bucketFor(at)],
+      () => ({ shard: this.shardOf(at), buckets: [bucketFor(at)] }),
       async (client, { entered, commit }) => {
         const rows = run(client, statement);
         const [, result] = await Promise.all([entered, rows, commit()]);
@@ -175,24 +174,57 @@ export class ShardDb {
   /**
    * Runs `work` in one transaction on the shard of `at` (several placements must share it) and commits. Retried as a
    * whole on a stale map, a deadlock or an id taken twice, so `work` must have no effects outside the transaction.
+   * `besides`: entered as well where it is on the same shard (see Tx.has), so that it cannot leave meanwhile.
    */
-  transaction<T>(at: Placement | Placement[], work: (tx: Tx) => Promise<T>): Promise<T> {
+  transaction<T>(
+    at: Placement | Placement[],
+    work: (tx: Tx) => Promise<T>,
+    { besides = [] }: { besides?: Placement[] } = {},
+  ): Promise<T> {
     const placements = Array.isArray(at) ? at : [at];
-    const [shard, ...others] = new Set(placements.map((placement) => this.shardOf(placement)));
-    if (!shard || others.length > 0) throw new Error("a transaction stays on one shard");
-    return this.#attempt(
-      () => this.shardOf(placements[0] as Placement),
-      placements.map(bucketFor),
-      inTransaction(work),
-    ); // not empty
+    const route = () => {
+      const [shard, ...others] = new Set(placements.map((placement) => this.shardOf(placement)));
+      if (shard === undefined || others.length > 0) throw new Apart("a transaction stays on one shard");
+      const here = besides.filter((placement) => this.shardOf(placement) === shard);
+      return { shard, buckets: [...new Set([...placements, ...here].map(bucketFor))] };
+    };
+    return this.#attempt(route, inTransaction(work));
   }
 
   /**
-   * The same on a shard known by name, for work that finds its rows there: it enters their buckets with `tx.enter`
-   * before it writes them.
+   * Runs `work` on the part of `ids` that each shard has, in a transaction each that has entered their buckets. Where
+   * buckets move meanwhile, what is not committed yet is grouped anew. Returns what each came to.
+   */
+  async transactionsByIds<T>(
+    ids: Iterable<string>,
+    work: (tx: Tx, ids: string[]) => Promise<T>,
+  ): Promise<T[]> {
+    const results: T[] = [];
+    const left = new Set(ids);
+    while (left.size > 0) {
+      const [[, group = []] = []] = this.router.group(left);
+      try {
+        results.push(
+          await this.transaction(
+            group.map((id) => ({ id })),
+            (tx) => work(tx, group),
+          ),
+        );
+      } catch (error) {
+        if (error instanceof Apart) continue;
+        throw error;
+      }
+      for (const id of group) left.delete(id);
+    }
+    return results;
+  }
+
+  /**
+   * One transaction on a shard known by name, for work that finds its rows there, among those of buckets that it owns: it enters
+   * them with `tx.enter` before it writes.
    */
   transactionOn<T>(shard: string, work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#attempt(() => shard, [], inTransaction(work));
+    return this.#attempt(() => ({ shard, buckets: [] }), inTransaction(work));
   }
 
   get hasReplicas(): boolean {
@@ -310,9 +342,9 @@ export class ShardDb {
     );
   }
 
-  async #attempt<T>(shardNow: () => string, buckets: number[], body: Body<T>): Promise<T> {
+  async #attempt<T>(route: () => { shard: string; buckets: number[] }, body: Body<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
-      const shard = shardNow();
+      const { shard, buckets } = route();
       try {
         return await this.#enter(this.#shards.named(shard), buckets, body);
       } catch (error) {

@@ -11,6 +11,8 @@ const RETRIED = new Set(["RS001", "40P01", "40001"]);
 export interface Tx {
   readonly shard: string;
   query<Row>(statement: Statement<Row>): Promise<Row[]>;
+  /** Whether the bucket of an id was entered when this began: then it is here, and stays until the end. */
+  has(id: string): boolean;
   /** Enters the buckets of further ids before rows of theirs are written. */
   enter(ids: string[]): Promise<void>;
   /** The same for rows that name their bucket. */
@@ -28,6 +30,8 @@ export interface At {
 export interface Open {
   entered: Promise<unknown>;
   at: At;
+  /** Those that it entered as it began. */
+  buckets: readonly number[];
   /** Sends the COMMIT; what was sent before need not have been answered yet. */
   commit: () => Promise<void>;
 }
@@ -52,7 +56,7 @@ export async function transact<T>(
   const entered = Promise.all([client.query("BEGIN"), run(client, enterWrite(buckets, at))]);
   entered.catch(() => {});
   try {
-    const result = await body(client, { entered, at, commit: () => sendCommit(client, reached) });
+    const result = await body(client, { entered, at, buckets, commit: () => sendCommit(client, reached) });
     client.release();
     return result;
   } catch (error) {
@@ -74,11 +78,12 @@ const enterWrite = (buckets: number[], { epoch, timeline }: At): Statement<never
 
 /** Runs the work, waits for the fence that was sent ahead of it, and commits. */
 export function inTransaction<T>(work: (tx: Tx) => Promise<T>): Body<T> {
-  return async (client, { entered, at, commit }) => {
+  return async (client, { entered, at, buckets: begun, commit }) => {
     const enterBuckets = async (buckets: number[]) => void (await run(client, enterWrite(buckets, at)));
     const result = await work({
       shard: at.shard,
       query: (statement) => run(client, statement),
+      has: (id) => begun.includes(bucketOf(id)),
       enter: (ids) => enterBuckets(ids.map(bucketOf)),
       enterBuckets,
     });

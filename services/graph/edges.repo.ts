@@ -89,14 +89,15 @@ async function dropEdge(tx: Tx, edge: EdgeKey): Promise<Id[]> {
  */
 export function mirrorEdge(db: ShardDb, edge: EdgeKey): Promise<{ exists: boolean; jobs: Id[] }> {
   const { src, kind, dst } = edge;
-  return db.transaction({ id: dst }, async (tx) => {
+  const mirror = async (tx: Tx) => {
     await lockPair(tx, edge);
     const [forward] = await readForward(db, tx, edge);
     await (forward ? addMirror(tx, edge, forward.id) : removeMirror(tx, edge));
     const jobs =
       forward && kind === "block" ? await dropEdge(tx, { src: dst, kind: "follow", dst: src }) : [];
     return { exists: forward !== undefined, jobs };
-  });
+  };
+  return db.transaction({ id: dst }, mirror, { besides: [{ id: src }] });
 }
 
 /** On the mirror's own shard the look goes through the transaction's connection: no second one, no second trip. */
@@ -104,7 +105,7 @@ function readForward(db: ShardDb, tx: Tx, { src, kind, dst }: EdgeKey): Promise<
   const statement = sql<{
     id: Id;
   }>`SELECT id FROM edges WHERE src = ${src} AND kind = ${kind} AND dst = ${dst}`;
-  return db.shardOf({ id: src }) === tx.shard ? tx.query(statement) : db.read({ id: src }, statement);
+  return tx.has(src) ? tx.query(statement) : db.read({ id: src }, statement);
 }
 
 async function addMirror(tx: Tx, { src, kind, dst }: EdgeKey, id: Id): Promise<void> {

@@ -36,7 +36,8 @@ export async function relationsOfMany(db: ShardDb, users: Iterable<Id>): Promise
 
 /** Authors who are or were pulled a short while ago, with their state. */
 export function pulledAuthors(db: ShardDb): Promise<{ id: Id; state: string }[]> {
-  return db.readAll(sql<{ id: Id; state: string }>`SELECT author_id AS id, state FROM pull_authors`);
+  return db.readAll(sql<{ id: Id; state: string }>`
+    SELECT author_id AS id, state FROM pull_authors WHERE (SELECT owned FROM placement) @> bucket_of(author_id)`);
 }
 
 /** The ids of each author's newest tweets above a floor of their own, newest first, at most `limit` each. */
@@ -59,28 +60,24 @@ export async function tweetIdsAbove(
 }
 
 /** The sessions that stand behind some access tokens now. */
-export async function sessionsBehind(
+export function sessionsBehind(
   db: ShardDb,
   tokens: { bucket: number; hash: string }[],
 ): Promise<SessionRow[]> {
-  const groups = Map.groupBy(tokens, ({ bucket }) => db.shardOf({ bucket }));
-  const parts = await Promise.all(
-    Array.from(groups, ([shard, group]) =>
-      db.readShard(
-        shard,
-        sql<SessionRow>`
-          SELECT id, user_id, client_id, scopes, access_hash, access_expires FROM sessions
-          WHERE (bucket, access_hash) IN (
-            SELECT * FROM unnest(${group.map(({ bucket }) => bucket)}::smallint[],
-                                 ${group.map(({ hash }) => Buffer.from(hash, "base64url"))}::bytea[]))`,
-      ),
-    ),
+  return db.readBy(
+    tokens,
+    ({ bucket }) => ({ bucket }),
+    (group) => sql<SessionRow>`
+      SELECT id, user_id, client_id, scopes, access_hash, access_expires FROM sessions
+      WHERE (bucket, access_hash) IN (
+        SELECT * FROM unnest(${group.map(({ bucket }) => bucket)}::smallint[],
+                             ${group.map(({ hash }) => Buffer.from(hash, "base64url"))}::bytea[]))`,
   );
-  return parts.flat();
 }
 
 /** The jobs that are being worked on, or will be within a minute. */
 export function queuedJobs(db: ShardDb): Promise<{ kind: string; key: unknown }[]> {
   return db.readAll(sql<{ kind: string; key: unknown }>`
-    SELECT kind, key FROM outbox WHERE run_after < now() + interval '1 minute'`);
+    SELECT kind, key FROM outbox
+    WHERE run_after < now() + interval '1 minute' AND (SELECT owned FROM placement) @> bucket_of(id)`);
 }

@@ -26,9 +26,7 @@ export async function mend(db: ShardDb, redis: RedisStore | undefined, findings:
     await reconcileEdge(db, redis, { src, kind: "follow", dst });
   });
   // Mending a mirror counts it, so that whatever is still wrong by now is added last.
-  for (const [shard, wrong] of Map.groupBy(counters, (counter) => counter.shard)) {
-    await mendCounters(db, shard, wrong, countedKinds);
-  }
+  await mendCounters(db, counters, countedKinds);
   await redis?.delete(entries.map(({ key }) => key));
   return mirrors.length + follows.length + counters.length + entries.length;
 }

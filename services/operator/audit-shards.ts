@@ -10,6 +10,7 @@ import {
   mirrorEdges,
   mirrorSums,
   misplacedRows,
+  movingBuckets,
   stuckJobs,
   takeMemory,
   wrongCounters,
@@ -35,19 +36,23 @@ export async function* auditShards(db: ShardDb, say: Say): AsyncGenerator<Findin
   const { shards, close } = await db.snapshots();
   try {
     await Promise.all(shards.map(takeMemory));
+    const moving = (await Promise.all(shards.map(movingBuckets))).flat();
     say("edges against mirrors");
-    yield* wrongEdges(db, shards, say);
+    yield* wrongEdges(db, shards, moving, say);
     for (const [what, check] of CHECKS) {
       say(what);
-      yield* (await Promise.all(shards.map(check))).flat();
+      yield* (await Promise.all(shards.map((shot) => check(shot, moving)))).flat();
     }
   } finally {
     await close();
   }
 }
 
+/** Looks at one shard; rows of buckets that are moving may be on two. */
+type Check = (shot: Snapshot, moving: readonly number[]) => Promise<Finding[]>;
+
 /** Whatever is committed in one transaction on one shard: its snapshot shows all of it or nothing. */
-const CHECKS: [what: string, check: (shot: Snapshot) => Promise<Finding[]>][] = [
+const CHECKS: [what: string, check: Check][] = [
   [
     "follows against blocks",
     async (shot) => (await followsAcrossBlocks(shot)).map((row) => ({ check: "block", ...row })),
@@ -67,13 +72,14 @@ const CHECKS: [what: string, check: (shot: Snapshot) => Promise<Finding[]>][] = 
 async function* wrongEdges(
   db: ShardDb,
   shards: Snapshot[],
+  moving: readonly number[],
   say: Say,
 ): AsyncGenerator<MirrorFinding | PlacementFinding> {
   const sums = await Promise.all(
     shards.map(async (shot) => ({
       shard: shot.shard,
-      forward: await forwardSums(shot),
-      mirrors: await mirrorSums(shot),
+      forward: await forwardSums(shot, moving),
+      mirrors: await mirrorSums(shot, moving),
     })),
   );
   for (const { shard, forward, mirrors } of sums) {

@@ -12,26 +12,35 @@ export async function takeMemory({ query }: Snapshot): Promise<void> {
   await query(sql`SET LOCAL work_mem TO '128MB'`);
 }
 
+/** The buckets that a move is on its way with, from this shard: their rows may be on two shards. */
+export async function movingBuckets({ query }: Snapshot): Promise<number[]> {
+  const rows = await query(sql<{ bucket: number }>`
+    SELECT generate_series(first, last) AS bucket FROM moves WHERE ended_at IS NULL`);
+  return rows.map(({ bucket }) => bucket);
+}
+
 /**
  * Sums up the forward edges on a shard by kind and bucket of the source. The hash is Postgres's own, 64 bits, of source,
  * destination and id.
  */
-export function forwardSums({ query }: Snapshot): Promise<EdgeSum[]> {
+export function forwardSums({ query }: Snapshot, moving: readonly number[]): Promise<EdgeSum[]> {
   return query(sql<EdgeSum>`
     SELECT kind::text, bucket, (SELECT owned FROM placement) @> bucket AS placed, rows, sum FROM (
       SELECT kind, bucket_of(src) AS bucket, count(*) AS rows,
              sum(hashint8extended(src, hashint8extended(dst, id))) AS sum
-      FROM edges GROUP BY 1, 2) AS sums`);
+      FROM edges GROUP BY 1, 2) AS sums
+    WHERE bucket <> ALL(${moving}) OR (SELECT owned FROM placement) @> bucket`);
 }
 
 /** The same of the mirrors on a shard, by the bucket of their source. */
-export function mirrorSums({ query }: Snapshot): Promise<EdgeSum[]> {
+export function mirrorSums({ query }: Snapshot, moving: readonly number[]): Promise<EdgeSum[]> {
   return query(sql<EdgeSum>`
     SELECT kind::text, bucket, placed, rows, sum FROM (
       SELECT kind, src_bucket AS bucket,
              src_bucket = bucket_of(src) AND (SELECT owned FROM placement) @> bucket_of(dst) AS placed,
              count(*) AS rows, sum(hashint8extended(src, hashint8extended(dst, id))) AS sum
-      FROM inverse_edges GROUP BY 1, 2, 3) AS sums`);
+      FROM inverse_edges
+      WHERE bucket_of(dst) <> ALL(${moving}) OR (SELECT owned FROM placement) @> bucket_of(dst) GROUP BY 1, 2, 3) AS sums`);
 }
 
 /** The forward edges of some buckets that a shard owns, in edgeOrder. Once at a time on a snapshot. */
@@ -77,11 +86,13 @@ async function* walk<Row>(
 /** The follows on a shard of whom a block, their own or a mirrored one, forbids it. */
 export function followsAcrossBlocks({ query }: Snapshot): Promise<{ src: Id; dst: Id }[]> {
   return query(sql<{ src: Id; dst: Id }>`
-    SELECT f.src, f.dst FROM edges b JOIN edges f ON f.src = b.src AND f.kind = 'follow' AND f.dst = b.dst
-    WHERE b.kind = 'block'
-    UNION
-    SELECT f.src, f.dst FROM inverse_edges b JOIN edges f ON f.src = b.dst AND f.kind = 'follow' AND f.dst = b.src
-    WHERE b.kind = 'block'`);
+    SELECT src, dst FROM (
+      SELECT f.src, f.dst FROM edges b JOIN edges f ON f.src = b.src AND f.kind = 'follow' AND f.dst = b.dst
+      WHERE b.kind = 'block'
+      UNION
+      SELECT f.src, f.dst FROM inverse_edges b JOIN edges f ON f.src = b.dst AND f.kind = 'follow' AND f.dst = b.src
+      WHERE b.kind = 'block') AS across
+    WHERE (SELECT owned FROM placement) @> bucket_of(src)`);
 }
 
 /** The counters that a shard owns, folded and pending together, that are not the number of rows they count. */
@@ -113,14 +124,14 @@ export function wrongCounters(
  */
 export async function mendCounters(
   db: ShardDb,
-  shard: string,
   wrong: { subject: Id; name: string }[],
   counted: CountedKinds,
 ): Promise<void> {
-  const subjects = wrong.map(({ subject }) => subject);
-  const names = wrong.map(({ name }) => name);
-  await db.transactionOn(shard, async (tx) => {
-    await tx.enter(subjects);
+  const bySubject = Map.groupBy(wrong, ({ subject }) => subject);
+  await db.transactionsByIds(bySubject.keys(), async (tx, ids) => {
+    const here = ids.flatMap((id) => bySubject.get(id) ?? []);
+    const subjects = here.map(({ subject }) => subject);
+    const names = here.map(({ name }) => name);
     await tx.query(sql`
       INSERT INTO counters (subject, name, value)
       SELECT subject, name, rows.n - counter_value(subject, name)
@@ -138,7 +149,10 @@ export async function mendCounters(
 }
 
 /** Rows of other tables than edges that are on a shard which does not own their bucket, or in the wrong bucket. */
-export async function misplacedRows({ shard, query }: Snapshot): Promise<PlacementFinding[]> {
+export async function misplacedRows(
+  { shard, query }: Snapshot,
+  moving: readonly number[],
+): Promise<PlacementFinding[]> {
   const found = await query(sql<{ table: string; rows: string; fault: string }>`
     SELECT "table", count(*) AS rows, ${ASTRAY}::text AS fault FROM (
       SELECT 'users' AS "table", bucket_of(id) AS bucket FROM users
@@ -153,8 +167,9 @@ export async function misplacedRows({ shard, query }: Snapshot): Promise<Placeme
       UNION ALL SELECT 'counters', bucket_of(subject) FROM counters
       UNION ALL SELECT 'counter_deltas', bucket_of(id) FROM counter_deltas
       UNION ALL SELECT 'outbox', bucket_of(id) FROM outbox
-      UNION ALL SELECT 'dead_letters', bucket_of(id) FROM dead_letters) AS placed
-    WHERE NOT (SELECT owned FROM placement) @> bucket
+      UNION ALL SELECT 'dead_letters', bucket_of(id) FROM dead_letters
+      UNION ALL SELECT 'stream_rules', bucket_of(id) FROM stream_rules) AS placed
+    WHERE NOT (SELECT owned FROM placement) @> bucket AND bucket <> ALL(${moving})
     GROUP BY 1
     UNION ALL
     SELECT 'users', count(*), 'are not in the bucket of their handle' FROM users
@@ -170,14 +185,16 @@ export async function misplacedRows({ shard, query }: Snapshot): Promise<Placeme
 /** Dead letters, and jobs that have been due, or have been failing, for longer than they may be. */
 export async function stuckJobs({ shard, query }: Snapshot): Promise<OutboxFinding[]> {
   const found = await query(sql<Omit<OutboxFinding, "check" | "shard">>`
-    SELECT id, kind, key, 'was given up: ' || coalesce(last_error, 'no error') AS fault FROM dead_letters
-    UNION ALL
-    SELECT id, kind, key, 'has been due since ' || run_after || coalesce(': ' || last_error, '') FROM outbox
-    WHERE run_after < now() - interval '5 minutes'
-    UNION ALL
-    SELECT id, kind, key, 'keeps failing: ' || last_error FROM outbox
-    WHERE last_error IS NOT NULL AND run_after >= now() - interval '5 minutes'
-      AND id < ((extract(epoch FROM now() - interval '10 minutes') * 1000)::bigint - 1288834974657) << 22`);
+    SELECT id, kind, key, fault FROM (
+      SELECT id, kind, key, 'was given up: ' || coalesce(last_error, 'no error') AS fault FROM dead_letters
+      UNION ALL
+      SELECT id, kind, key, 'has been due since ' || run_after || coalesce(': ' || last_error, '') FROM outbox
+      WHERE run_after < now() - interval '5 minutes'
+      UNION ALL
+      SELECT id, kind, key, 'keeps failing: ' || last_error FROM outbox
+      WHERE last_error IS NOT NULL AND run_after >= now() - interval '5 minutes'
+        AND id < ((extract(epoch FROM now() - interval '10 minutes') * 1000)::bigint - 1288834974657) << 22) AS stuck
+    WHERE (SELECT owned FROM placement) @> bucket_of(id)`);
   return found.map((row) => ({ check: "outbox", shard, ...row }));
 }
 
@@ -220,24 +237,20 @@ export async function edgesNow(db: ShardDb, edges: EdgeKey[]): Promise<EdgeNow[]
 
 const nameOf = ({ src, kind, dst }: EdgeKey): string => `${src} ${kind} ${dst}`;
 
-async function atShards<Row>(
+function atShards<Row>(
   db: ShardDb,
   edges: EdgeKey[],
   end: "src" | "dst",
   statement: (part: { srcs: Id[]; kinds: string[]; dsts: Id[] }) => Statement<Row>,
 ): Promise<Row[]> {
-  const groups = Map.groupBy(edges, (edge) => db.shardOf({ id: edge[end] }));
-  const parts = await Promise.all(
-    Array.from(groups, ([shard, group]) =>
-      db.readShard(
-        shard,
-        statement({
-          srcs: group.map(({ src }) => src),
-          kinds: group.map(({ kind }) => kind),
-          dsts: group.map(({ dst }) => dst),
-        }),
-      ),
-    ),
+  return db.readBy(
+    edges,
+    (edge) => ({ id: edge[end] }),
+    (group) =>
+      statement({
+        srcs: group.map(({ src }) => src),
+        kinds: group.map(({ kind }) => kind),
+        dsts: group.map(({ dst }) => dst),
+      }),
   );
-  return parts.flat();
 }

@@ -18,7 +18,8 @@ const BATCH = 1_000;
 /** The dead letters of all shards, those that died last first; at most `limit` of each shard. */
 export async function deadLetters(db: ShardDb, limit: number): Promise<DeadLetter[]> {
   const rows = await db.readAll(sql<DeadLetter>`
-    SELECT id, kind, key, cursor, attempts, last_error, died_at FROM dead_letters ORDER BY died_at DESC LIMIT ${limit}`);
+    SELECT id, kind, key, cursor, attempts, last_error, died_at FROM dead_letters
+    WHERE (SELECT owned FROM placement) @> bucket_of(id) ORDER BY died_at DESC LIMIT ${limit}`);
   return rows.sort((a, b) => b.died_at.getTime() - a.died_at.getTime());
 }
 
@@ -26,27 +27,21 @@ export async function deadLetters(db: ShardDb, limit: number): Promise<DeadLette
 export async function deadLetterIds(db: ShardDb, ids?: readonly Id[]): Promise<Id[]> {
   const rows = await (ids
     ? db.readByIds(ids, (part) => sql<{ id: Id }>`SELECT id FROM dead_letters WHERE id = ANY(${part})`)
-    : db.readAll(sql<{ id: Id }>`SELECT id FROM dead_letters`));
+    : db.readAll(sql<{ id: Id }>`
+        SELECT id FROM dead_letters WHERE (SELECT owned FROM placement) @> bucket_of(id)`));
   return rows.map(({ id }) => id);
 }
 
 /** Puts dead letters back into the outbox, as if they had never been tried. Returns how many were there to put back. */
 export async function replay(db: ShardDb, ids: readonly Id[]): Promise<number> {
   let replayed = 0;
-  for (const [shard, group] of db.router.group(ids)) {
-    for (let first = 0; first < group.length; first += BATCH) {
-      replayed += await replayBatch(db, shard, group.slice(first, first + BATCH));
-    }
+  for (let first = 0; first < ids.length; first += BATCH) {
+    const moved = await db.transactionsByIds(ids.slice(first, first + BATCH), (tx, group) =>
+      tx.query(sql<{ id: Id }>`
+        WITH again AS (DELETE FROM dead_letters WHERE id = ANY(${group}) RETURNING id, kind, key, cursor)
+        INSERT INTO outbox (id, kind, key, cursor) SELECT id, kind, key, cursor FROM again RETURNING id`),
+    );
+    replayed += moved.flat().length;
   }
   return replayed;
-}
-
-function replayBatch(db: ShardDb, shard: string, ids: Id[]): Promise<number> {
-  return db.transactionOn(shard, async (tx) => {
-    await tx.enter(ids);
-    const moved = await tx.query(sql<{ id: Id }>`
-      WITH again AS (DELETE FROM dead_letters WHERE id = ANY(${ids}) RETURNING id, kind, key, cursor)
-      INSERT INTO outbox (id, kind, key, cursor) SELECT id, kind, key, cursor FROM again RETURNING id`);
-    return moved.length;
-  });
 }

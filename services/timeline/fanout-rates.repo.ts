@@ -62,7 +62,7 @@ export function unmeasured(db: ShardDb, shard: string, ms: number, limit: number
     shard,
     sql<{ id: Id }>`
       SELECT p.author_id AS id FROM pull_authors p LEFT JOIN fanout_rates r USING (author_id)
-      WHERE p.state = 'pull' AND r.pinned IS NULL
+      WHERE p.state = 'pull' AND r.pinned IS NULL AND (SELECT owned FROM placement) @> bucket_of(p.author_id)
         AND greatest(p.changed_at, r.measured_at) <= now() - ${ms} * interval '1 ms'
       ORDER BY random() LIMIT ${limit}`,
   );

@@ -130,7 +130,8 @@ export async function pinMode(db: ShardDb, author: Id, mode: Wanted | null): Pro
 export async function authorsByMode(db: ShardDb): Promise<Record<Exclude<FanoutMode, "push">, number>> {
   const rows = await db.readAll(
     sql<{ mode: "entering" | "pull" | "leaving"; authors: string }>`
-      SELECT state AS mode, count(*) AS authors FROM pull_authors GROUP BY state`,
+      SELECT state AS mode, count(*) AS authors FROM pull_authors
+      WHERE (SELECT owned FROM placement) @> bucket_of(author_id) GROUP BY state`,
   );
   const counts = { entering: 0, pull: 0, leaving: 0 };
   for (const { mode, authors } of rows) counts[mode] += Number(authors);

@@ -61,7 +61,8 @@ export async function mentionsOf(db: ShardDb, user: Id, ask: Ask): Promise<Liste
 
 /** The ids of the authors whose tweets are pulled at read time, on all shards. */
 export async function pullAuthors(db: ShardDb): Promise<Id[]> {
-  const rows = await db.readAll(sql<{ author_id: Id }>`SELECT author_id FROM pull_authors`);
+  const rows = await db.readAll(sql<{ author_id: Id }>`
+    SELECT author_id FROM pull_authors WHERE (SELECT owned FROM placement) @> bucket_of(author_id)`);
   return rows.map(({ author_id }) => author_id);
 }
 

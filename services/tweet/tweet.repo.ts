@@ -296,7 +296,9 @@ export async function purgeIdempotencyKeys(db: ShardDb, shard: string): Promise<
   await db.transactionOn(shard, async (tx) => {
     const old = await tx.query(sql<{ user_id: Id; key: string }>`
       SELECT user_id, key FROM idempotency_keys
-      WHERE created_at < now() - ${limits.idempotencyMs} * interval '1 ms' LIMIT 5000 FOR UPDATE SKIP LOCKED`);
+      WHERE created_at < now() - ${limits.idempotencyMs} * interval '1 ms'
+        AND (SELECT owned FROM placement) @> bucket_of(user_id)
+      LIMIT 5000 FOR UPDATE SKIP LOCKED`);
     if (old.length === 0) return;
     await tx.enter(old.map(({ user_id }) => user_id));
     await tx.query(sql`

@@ -67,9 +67,10 @@ export class UserRepo {
 
   /** Id and lower-case handle of the accounts that exist among `usernames`; one statement a shard. */
   byHandles(usernames: Iterable<string>): Promise<{ id: Id; handle: string }[]> {
-    const handles = Array.from(usernames, (username) => username.toLowerCase());
-    return this.#db.readByHandles(
+    const handles = new Set(Array.from(usernames, (username) => username.toLowerCase()));
+    return this.#db.readBy(
       handles,
+      (handle) => ({ handle }),
       (group) => sql<{ id: Id; handle: string }>`
         SELECT id, lower(username) handle FROM users
         WHERE lower(username) = ANY(${group}::text[]) AND closed_at IS NULL`,

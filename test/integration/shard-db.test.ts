@@ -68,7 +68,7 @@ describe("the sharded database", () => {
   });
 
   it("refuses a transaction over two shards", async () => {
-    expect(() => db.transaction([{ bucket: 0 }, { bucket: 1023 }], async () => {})).toThrow(
+    await expect(db.transaction([{ bucket: 0 }, { bucket: 1023 }], async () => {})).rejects.toThrow(
       "stays on one shard",
     );
   });

@@ -41,7 +41,8 @@ export function countsMatching(
     sql<CountRow>`
       SELECT ((id >> 22) + ${ID_EPOCH_MS}::bigint) / ${widthMs}::bigint AS slot, (original ->> 'id')::bigint AS original, count(*)
       FROM (SELECT id, author_id, CASE WHEN referenced_tweets -> 0 ->> 'type' = 'retweeted' THEN referenced_tweets -> 0 END AS original
-            FROM tweets WHERE search @@ ${query}::tsquery AND id > ${after} AND id < ${before}) found
+            FROM tweets WHERE search @@ ${query}::tsquery AND id > ${after} AND id < ${before}
+              AND (SELECT owned FROM placement) @> bucket_of(id)) found
       WHERE NOT is_closed(author_id) AND author_id <> ALL(${without}::bigint[])
         AND (original IS NULL OR (original ->> 'author_id')::bigint <> ALL(${without}::bigint[]))
       GROUP BY 1, 2`,

@@ -20,10 +20,11 @@ export async function feedOf(
     shard,
     sql<{ now: Id; late: Id[]; fresh: Id[] }>`
       WITH clock AS (SELECT ((extract(epoch FROM clock_timestamp()) * 1000)::bigint - ${ID_EPOCH_MS}::bigint) << 22 AS now),
-      asked AS (SELECT now, coalesce(${position ?? null}::bigint, now) AS position FROM clock)
+      asked AS (SELECT now, coalesce(${position ?? null}::bigint, now) AS position, owned FROM clock, placement)
       SELECT greatest(now, position) AS now,
-        ARRAY(SELECT id::text FROM tweets WHERE id > position - (${overlapMs}::bigint << 22) AND id <= position ORDER BY id) AS late,
-        ARRAY(SELECT id::text FROM tweets WHERE id > position ORDER BY id LIMIT ${batch}) AS fresh
+        ARRAY(SELECT id::text FROM tweets WHERE id > position - (${overlapMs}::bigint << 22) AND id <= position
+                AND owned @> bucket_of(id) ORDER BY id) AS late,
+        ARRAY(SELECT id::text FROM tweets WHERE id > position AND owned @> bucket_of(id) ORDER BY id LIMIT ${batch}) AS fresh
       FROM asked`,
   );
   if (!row) throw new Error("a SELECT without a condition returned no row");

@@ -96,7 +96,8 @@ export class CodeRepo {
     await this.#db.transactionOn(shard, async (tx) => {
       const old = await tx.query(sql<{ bucket: number; code_hash: Buffer }>`
         SELECT bucket, code_hash FROM authorization_codes
-        WHERE expires < now() - interval '1 day' LIMIT 5000 FOR UPDATE SKIP LOCKED`);
+        WHERE expires < now() - interval '1 day' AND (SELECT owned FROM placement) @> bucket::int
+        LIMIT 5000 FOR UPDATE SKIP LOCKED`);
       if (old.length === 0) return;
       await tx.enterBuckets(old.map(({ bucket }) => bucket));
       await tx.query(sql`

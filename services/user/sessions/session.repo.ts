@@ -193,7 +193,7 @@ export class SessionRepo {
   async lockByClient(tx: Tx, clientId: string, limit: number): Promise<(SessionRow & { bucket: number })[]> {
     return tx.query(sql<SessionRow & { bucket: number }>`
       SELECT bucket, id, user_id, client_id, scopes, access_hash, access_expires FROM sessions
-      WHERE client_id = ${clientId} LIMIT ${limit} FOR UPDATE`);
+      WHERE client_id = ${clientId} AND (SELECT owned FROM placement) @> bucket::int LIMIT ${limit} FOR UPDATE`);
   }
 
   async delete(tx: Tx, bucket: number, ids: readonly string[]): Promise<void> {
