@@ -42,8 +42,10 @@ describe("rows that lie on a shard which does not own their bucket", () => {
     ).map(({ bucket }) => bucket);
 
   it("are no jobs: not taken, not counted, nothing that Redis waits for", async () => {
-    await put('SELECT enqueue($1, \'edge\', \'{"src": "1", "kind": "follow", "dst": "2"}\')');
+    const job = `SELECT enqueue($1, 'edge', '{"src": "1", "kind": "follow", "dst": "2"}')`;
+    await put(job, [THEIRS, OURS]);
     await eventually(async () => (await bucketsOf("outbox")).length === 1, "the shard's own job done");
+    expect(await shards.rows("s0", "SELECT FROM outbox_begun")).toEqual([]);
     expect(await bucketsOf("outbox")).toEqual([THEIRS]);
     await shards.rows("s0", "UPDATE outbox SET waits_for_redis = true");
     expect((await outboxState(db, "s0")).due.size).toBe(0);
