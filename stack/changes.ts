@@ -1,7 +1,7 @@
 import { readTopologyFile } from "../config/topology.ts";
 import { migrate } from "../mixins/shard-db/migrate.ts";
-import { readNewestMap, setServers } from "../mixins/shard-db/servers-map.ts";
 import type { PostgresShards } from "./postgres/index.ts";
+import { mapNames, nameServers } from "./shard-map.ts";
 import type { Reported, Stack } from "./types.ts";
 
 /** What can be changed while a stack runs. */
@@ -66,18 +66,14 @@ export function changesOf(
     removeShard: (name, options = {}) =>
       change(options, async (shards) => {
         shards.shard(name);
-        const map = await readNewestMap(readTopologyFile(shards.topologyFile));
-        if (map?.shards.some(({ shard }) => shard === name) === true)
-          throw new Error(
-            `the shard map names ${name}: \`npm run shards\` moves its buckets and takes it out`,
-          );
+        if (await mapNames(readTopologyFile(shards.topologyFile), name))
+          throw new Error(`the shard map names ${name}: \`npm run shards\` moves its buckets and removes it`);
         await shards.removeShard(name);
       }),
     publishServers: () =>
       inTurn(async () => {
         if (postgres === undefined) return;
-        const wanted = new Map(postgres.shards.map((shard) => [shard.name, postgres.urls(shard)]));
-        await setServers(readTopologyFile(postgres.topologyFile), wanted, { onlyNamed: true });
+        await nameServers(readTopologyFile(postgres.topologyFile), postgres.allUrls());
       }),
   };
 }
@@ -86,11 +82,8 @@ type Tell = (line: string) => void;
 
 /** Has running nodes learn of a shard's servers. Where that cannot be now, it is tried until it can. */
 async function publish(shards: PostgresShards, name: string, tell: Tell): Promise<void> {
-  const shard = shards.shards.find((each) => each.name === name);
-  if (shard === undefined) return;
   try {
-    const wanted = new Map([[name, shards.urls(shard)]]);
-    const [published] = await setServers(readTopologyFile(shards.topologyFile), wanted);
+    const [published] = await nameServers(readTopologyFile(shards.topologyFile), shards.allUrls(), name);
     if (published !== undefined) tell(`the shard map names the servers of ${name}`);
   } catch (error) {
     tell(

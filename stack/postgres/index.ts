@@ -169,6 +169,11 @@ export class PostgresShards {
     });
   }
 
+  /** The same of every shard, by its name. */
+  allUrls(): Map<string, string[]> {
+    return new Map(this.shards.map((shard) => [shard.name, this.urls(shard)]));
+  }
+
   /** Writes the state and the topology file, each in one step. */
   save(): void {
     saveState(this.#dataDir, this.#state);

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { Client } from "pg";
 import { readTopologyFile } from "../../config/topology.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
-import { setServers } from "../../mixins/shard-db/servers-map.ts";
+import { nameServers } from "../../stack/shard-map.ts";
 import { loadState } from "../../stack/state.ts";
 import { type OwnStack, ownStack } from "../support/servers.ts";
 
@@ -144,7 +144,7 @@ describe("npm run stack", () => {
   test("where the map names servers, a new run has it name those that run now", async () => {
     const [shard] = topology().shards;
     const elsewhere = new Map([["s0", [shard?.primary ?? "", "postgres://nobody@127.0.0.1:1/roost"]]]);
-    expect(await setServers(topology(), elsewhere)).toEqual(["s0"]);
+    expect(await nameServers(topology(), elsewhere)).toEqual(["s0"]);
     await stack.publishServers();
     expect(await placement(0)).toMatchObject({
       epoch: 4,
