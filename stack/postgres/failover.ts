@@ -49,7 +49,7 @@ export async function failOver(
   await shard.on(chosen, promote);
   const { timeline } = await standingOf(chosen.member, shard.context.state.secrets.superuser);
   step(`promoted ${chosen.server.name} to timeline ${timeline}`);
-  const aside = fate === "untouched" ? undefined : shard.setAside(old);
+  const aside = fate === "untouched" ? undefined : shard.setAside(old, fate === "fenced" ? "deposed" : "old");
   shard.state.primary = chosen.member.id;
   if (fate === "fenced") shard.forget(old);
   if (fate === "untouched") old.stray = true;

@@ -178,9 +178,9 @@ export class Shard {
     rmSync(member.directory, { recursive: true, force: true });
   }
 
-  /** Moves a stopped server's data to where nothing starts from it; answers where that is. */
-  setAside({ member }: ShardServer): string {
-    const aside = `${member.directory}.deposed`;
+  /** Moves a stopped server's data to where nothing starts from it; answers where that is. The next start removes "old". */
+  setAside({ member }: ShardServer, as: "old" | "deposed"): string {
+    const aside = `${member.directory}.${as}`;
     rmSync(aside, { recursive: true, force: true });
     renameSync(member.directory, aside);
     return aside;
@@ -261,9 +261,12 @@ export class Shard {
     return adopted;
   }
 
-  /** A standby without a slot may have missed what it can no longer get: it is copied anew when it is wanted again. */
+  /**
+   * Removes what was cut off, and former members: a standby without a slot may have missed what it can no longer get, so it
+   * is copied anew when it is wanted again.
+   */
   #removeFormerMembers(): void {
-    const former = this.#directories().filter((name) => !this.state.members.includes(name));
+    const former = this.#directories("(\\.old|\\.new)?").filter((name) => !this.state.members.includes(name));
     for (const name of former) rmSync(join(this.context.identity.home, name), { recursive: true });
   }
 
@@ -272,12 +275,11 @@ export class Shard {
     for (let n = 0; ; n++) if (!used.has(`${this.name}-${n}`)) return `${this.name}-${n}`;
   }
 
-  #directories(): string[] {
+  /** The names of the shard's directories, with these endings. */
+  #directories(ending = ""): string[] {
     const { home } = this.context.identity;
-    const names = existsSync(home) ? readdirSync(home) : [];
-    return names.filter(
-      (name) => name.startsWith(`${this.name}-`) && /^\d+$/.test(name.slice(this.name.length + 1)),
-    );
+    const ours = new RegExp(`^${this.name}-\\d+${ending}$`);
+    return existsSync(home) ? readdirSync(home).filter((name) => ours.test(name)) : [];
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { readTopologyFile } from "../../config/topology.ts";
@@ -150,6 +151,7 @@ describe("a synchronous shard of three servers", () => {
     await stack.failover("s0", { old: "fenced", onProgress });
     const aside = join(stack.dataDir, "postgres", `${old.slice(3)}.deposed`);
     expect(said).toContain(`the data of ${old} is kept in ${aside}`);
+    expect(existsSync(join(aside, "standby.signal"))).toBe(true);
     expect(stack.servers.map(({ name }) => name)).not.toContain(old);
     expect(shard().replicas).toHaveLength(1);
     await query(shard().primary, "INSERT INTO kept DEFAULT VALUES");
