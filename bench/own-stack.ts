@@ -32,6 +32,8 @@ export interface OwnStack {
   url: string;
   topologyFile: string;
   redisUrl: string | undefined;
+  /** Its servers, which can be changed while it runs. */
+  stack: Stack;
   /** Stops everything; removes the data unless it was given a place. */
   stop(): Promise<void>;
 }
@@ -68,7 +70,7 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
       const { ended } = await startAllInOne(stack, port, { ...ENVIRONMENT, ...options.env }, logDir);
       await Promise.race([untilReady(url, options.signal), ended]);
     }
-    return { url, topologyFile: stack.topologyFile, redisUrl: stack.redisUrl, stop };
+    return { url, topologyFile: stack.topologyFile, redisUrl: stack.redisUrl, stack, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -94,6 +94,20 @@ export class ApiClient {
     return this.#page(`/2/users/${author.id}/tweets`, viewer, query);
   }
 
+  /** Which of these tweets (at most 100) there are. */
+  async tweets(viewer: Person, ids: readonly string[]): Promise<string[]> {
+    const answer = await this.#send<{ data?: { id: string }[] }>("GET", `/2/tweets?ids=${ids.join(",")}`, {
+      token: viewer.token,
+    });
+    return (answer.data ?? []).map(({ id }) => id);
+  }
+
+  /** Whom a person follows: the ids of a page of at most 1,000, and the token of the next. */
+  async following(person: Person, after?: string): Promise<Page> {
+    const query = { max_results: 1_000, ...(after === undefined ? {} : { pagination_token: after }) };
+    return this.#page(`/2/users/${person.id}/following`, person, query);
+  }
+
   async #page(path: string, viewer: Person, query: PageQuery): Promise<Page> {
     const search = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
     const answer = await this.#send<PageBody>("GET", `${path}?${search.join("&")}`, { token: viewer.token });

@@ -48,7 +48,8 @@ export function writeJson(file: string, result: LoadResult): void {
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 }
 
-function table(operations: OperationSummary[]): string[] {
+/** Operations as lines of a table. */
+export function table(operations: OperationSummary[]): string[] {
   const head = ["operation", "requests", "errors", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms"];
   const rows = operations.map(({ name, requests, errors, perSecond, p50, p95, p99, max }) => [
     name,
