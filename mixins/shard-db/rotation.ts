@@ -4,6 +4,15 @@ import type { WalPosition } from "./server.ts";
 /** A replica that has more WAL to replay than this serves no reads, in bytes. */
 export const MAX_LAG_BYTES = 16 * 1024 * 1024;
 
+/** For so long what was heard of a server counts, in ms: one that was not looked at since serves no reads. */
+export const LOOK_GOOD_FOR_MS = 1_500;
+
+/**
+ * How much longer than the greatest lag it takes until no process sends a session to a replica that lacks what was committed
+ * before: each finds out by looks of its own.
+ */
+export const MARGIN_MS = LOOK_GOOD_FOR_MS + 500;
+
 /** How a replica stands in the rotation. Times are ms on this process's monotonic clock. */
 export interface Standing {
   address: string;
@@ -57,6 +66,32 @@ export class Positions {
   }
 }
 
+/** What a look at a replica told, compared with the primary. Times are ms on this process's monotonic clock. */
+export interface Measured {
+  now: number;
+  maxLagMs: number;
+  /** Undefined: it does not answer, or is no replica of this primary. */
+  replayed: number | undefined;
+  /** Where the primary was. */
+  positions: Positions;
+}
+
+/** How a replica stands after a look. Pure. */
+export function standingAfter(before: Standing, { now, maxLagMs, replayed, positions }: Measured): Standing {
+  const known = replayed === undefined ? before : { ...before, ...placeOf(replayed, before, positions) };
+  const inRotation =
+    replayed !== undefined && now - known.freshAsOf <= maxLagMs && known.lagBytes <= MAX_LAG_BYTES;
+  return { ...known, inRotation, changedAt: inRotation === before.inRotation ? before.changedAt : now };
+}
+
+function placeOf(replayed: number, { freshAsOf }: Standing, positions: Positions) {
+  return {
+    replayed,
+    freshAsOf: positions.freshAsOf(replayed) ?? freshAsOf,
+    lagBytes: Math.max(0, positions.latest - replayed),
+  };
+}
+
 /** Why the primary answers a read that a replica might have. */
 export type Excuse = "none" | "unsettled" | "behind" | "moved";
 
@@ -72,7 +107,7 @@ export interface Choice<S extends Standing> {
 /**
  * The replica that answers a session, or why none does. A session keeps to one replica (by rendezvous hashing), which never
  * goes back in time. While that one lacks what the session has seen, another that has it answers. Where its own comes or goes,
- * the primary answers for a while (`settleMs`, the greatest lag in rotation), until any other has what the session may have
+ * the primary answers for a while (`settleMs`: the greatest lag and MARGIN_MS), until any other has what the session may have
  * seen there. Pure.
  */
 export function chooseReplica<S extends Standing>(

@@ -3,15 +3,21 @@ import { unavailable } from "../../services/contracts/errors.ts";
 import { Periodic } from "../periodic.ts";
 import type { PoolOptions } from "./pools.ts";
 import { rolesOf } from "./roles.ts";
-import { chooseReplica, type Excuse, MAX_LAG_BYTES, Positions, type Standing } from "./rotation.ts";
+import {
+  chooseReplica,
+  type Excuse,
+  LOOK_GOOD_FOR_MS,
+  MARGIN_MS,
+  Positions,
+  type Standing,
+  standingAfter,
+} from "./rotation.ts";
 import { type Look, ShardServer, type WalPosition } from "./server.ts";
 import type { SessionView } from "./session.ts";
 
 const LOOK_EVERY_MS = 250;
 /** While nobody is in charge. */
 const LOOK_OFTEN_MS = 100;
-/** How long what was heard of the shard map counts as new; a mover waits longer than that. */
-const MAP_GOOD_FOR_MS = 1_500;
 
 export interface ShardOptions extends PoolOptions {
   /** A replica that is further behind serves no reads, in ms. */
@@ -28,10 +34,12 @@ export interface ReplicaState {
   lagSeconds: number;
 }
 
-interface Seat extends Standing {
+interface Seat {
   server: ShardServer;
   readonly look: Look | undefined;
   looking: Periodic;
+  /** As of the latest look. */
+  standing: Standing;
 }
 
 /** Who answers a read, and why it is not a replica. */
@@ -106,7 +114,7 @@ export class Shard {
   /** Whether a read on the primary has to look at the epoch too: buckets may leave, or it was not heard of for a while. */
   get isInFlux(): boolean {
     const look = this.#primary?.look;
-    return !look || look.leaving || performance.now() - look.askedAt > MAP_GOOD_FOR_MS;
+    return !look || look.leaving || performance.now() - look.askedAt > LOOK_GOOD_FOR_MS;
   }
 
   /** Buckets came to this shard: until replicas have all that came with them, the primary answers. */
@@ -123,7 +131,10 @@ export class Shard {
 
   /** Who answers for what never changes: a replica in rotation, in turn; else the primary. Throws 503. */
   readerForAnyone(): Reader {
-    const fit = this.isInFlux && this.hasPrimary ? [] : this.#seats.filter((seat) => this.#isFit(seat));
+    const fit =
+      this.isInFlux && this.hasPrimary
+        ? []
+        : this.#seats.filter((seat) => seat !== this.#primary && this.#standingNow(seat).inRotation);
     const seat = fit[this.#turn++ % Math.max(1, fit.length)];
     return seat
       ? { server: seat.server, isReplica: true }
@@ -139,9 +150,11 @@ export class Shard {
     });
     if (session.isNew) return fromPrimary("new");
     if (this.isInFlux && this.hasPrimary) return fromPrimary("leaving");
-    const others = this.#seats.filter((seat) => seat !== this.#primary);
+    const others = this.#seats
+      .filter((seat) => seat !== this.#primary)
+      .map((seat) => ({ ...this.#standingNow(seat), server: seat.server }));
     const floor = { seen: session.floor(this.name), timeline: this.#timeline, movedAt: this.#movedAt };
-    const clock = { now: performance.now(), settleMs: this.#options.maxLagMs };
+    const clock = { now: performance.now(), settleMs: this.#options.maxLagMs + MARGIN_MS };
     const choice = chooseReplica(session.key, others, floor, clock);
     if ("excuse" in choice) return fromPrimary(choice.excuse);
     const { replica, unlessBelow, marks } = choice;
@@ -152,8 +165,8 @@ export class Shard {
   /** Resolves once every replica in rotation has replayed up to here; none is further behind than the greatest lag. */
   async isEverywhere({ position }: WalPosition): Promise<void> {
     const behind = () =>
-      this.#seats.some((seat) => seat !== this.#primary && seat.inRotation && seat.replayed < position);
-    const until = performance.now() + this.#options.maxLagMs;
+      this.#seats.some(({ standing }) => standing.inRotation && standing.replayed < position);
+    const until = performance.now() + this.#options.maxLagMs + MARGIN_MS;
     while (behind() && performance.now() < until) await new Promise((done) => setTimeout(done, 20));
   }
 
@@ -162,6 +175,7 @@ export class Shard {
     const now = performance.now();
     return this.#seats
       .filter((seat) => seat !== this.#primary)
+      .map((seat) => this.#standingNow(seat))
       .map(({ address, inRotation, lagBytes, freshAsOf }) => ({
         address,
         inRotation,
@@ -174,15 +188,17 @@ export class Shard {
     const server = new ShardServer(url, this.#options);
     const seat: Seat = {
       server,
-      address: server.address,
       get look() {
         return server.look;
       },
-      inRotation: false,
-      changedAt: performance.now(),
-      freshAsOf: performance.now(),
-      replayed: 0,
-      lagBytes: 0,
+      standing: {
+        address: server.address,
+        inRotation: false,
+        changedAt: performance.now(),
+        freshAsOf: performance.now(),
+        replayed: 0,
+        lagBytes: 0,
+      },
       looking: new Periodic(
         () => (this.hasPrimary ? LOOK_EVERY_MS : LOOK_OFTEN_MS),
         () => this.#lookAt(seat),
@@ -199,7 +215,7 @@ export class Shard {
       this.#positions.add(look.askedAt, look.position);
       this.#options.onLook(this, look);
     }
-    if (seat !== this.#primary) this.#measure(seat);
+    this.#measure(seat);
   }
 
   /** Who is in charge, by what all servers said last. */
@@ -212,27 +228,22 @@ export class Shard {
     for (const { server } of deposed) void depose(server, timeline);
   }
 
+  /** Compares a server with the primary; where that is away, nothing changes. */
   #measure(seat: Seat): void {
-    const now = performance.now();
-    if (seat.look?.role === "replica") {
-      seat.replayed = seat.look.position;
-      seat.freshAsOf = this.#positions.freshAsOf(seat.replayed) ?? seat.freshAsOf;
-      seat.lagBytes = Math.max(0, this.#positions.latest - seat.replayed);
-    }
-    const inRotation = this.#isFit(seat);
-    if (inRotation !== seat.inRotation) seat.changedAt = now;
-    seat.inRotation = inRotation;
+    if (!this.hasPrimary) return;
+    const { look } = seat;
+    const follows = look?.role === "replica" && look.shard === this.name && look.timeline === this.#timeline;
+    const replayed = follows ? look.position : undefined;
+    const { maxLagMs } = this.#options;
+    const positions = this.#positions;
+    seat.standing = standingAfter(seat.standing, { now: performance.now(), maxLagMs, replayed, positions });
   }
 
-  /** Near enough to the primary; where that is away, nothing changes. */
-  #isFit(seat: Seat): boolean {
-    const { look } = seat;
-    if (seat === this.#primary || look?.role !== "replica" || look.shard !== this.name) return false;
-    if (!this.hasPrimary) return seat.inRotation;
-    const lagMs = performance.now() - seat.freshAsOf;
-    return (
-      look.timeline === this.#timeline && lagMs <= this.#options.maxLagMs && seat.lagBytes <= MAX_LAG_BYTES
-    );
+  /** One that was not looked at lately has left the rotation, as far as this process can tell. */
+  #standingNow({ look, standing }: Seat): Standing {
+    const now = performance.now();
+    const isHeardOf = look && (!this.hasPrimary || now - look.askedAt <= LOOK_GOOD_FOR_MS);
+    return isHeardOf || !standing.inRotation ? standing : { ...standing, inRotation: false, changedAt: now };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
+import { MARGIN_MS } from "../../mixins/shard-db/rotation.ts";
 import { inSession, SessionView } from "../../mixins/shard-db/session.ts";
 import { errorCode, unavailable } from "../contracts/errors.ts";
 import type { TokenSession } from "../contracts/sessions.ts";
@@ -8,9 +9,6 @@ import type { Admitted, RateLimiter } from "./rate-limit.ts";
 
 /** Does the work of a request as its session: it reads what the session has written, wherever that was. */
 export type ReadsAs = <A extends object>(method: Method, work: () => Promise<A>) => Promise<A>;
-
-/** How much longer than the greatest lag of a replica a session that is not known reads from primaries, in ms. */
-const MARGIN_MS = 1_000;
 
 /**
  * Lets replicas answer sessions. What a user, or an app by itself, has written and seen of each shard is kept in Redis, beside

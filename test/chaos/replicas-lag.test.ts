@@ -34,7 +34,7 @@ describe("replicas that lag, behind two gateways and three shards", () => {
     for (const person of people) tweets.push(await person.tweet("to be liked"));
     await Promise.all(people.map((person) => listed(person, `/2/users/${person.id}/following`)));
     // By then nobody is new, and the replicas have stood in the rotation long enough.
-    await new Promise((resolve) => setTimeout(resolve, MAX_LAG_MS + 1_500));
+    await new Promise((resolve) => setTimeout(resolve, MAX_LAG_MS + 2_500));
   });
   afterAll(() => roost.stop());
 
@@ -128,7 +128,7 @@ describe("replicas that lag, behind two gateways and three shards", () => {
 
   it("answer more than 80% of the reads of a mix with a write in twenty", async () => {
     for (const shard of ["s0", "s1", "s2"]) for (const replica of [1, 2]) await delay(shard, replica, 0);
-    await new Promise((resolve) => setTimeout(resolve, MAX_LAG_MS + 500));
+    await new Promise((resolve) => setTimeout(resolve, MAX_LAG_MS + 2_500));
     const before = await served();
     const tweet = tweets[0] ?? "";
     const reads = [
