@@ -72,10 +72,19 @@ export function migrationStatus(topology: Topology): Promise<ShardSchema[]> {
   );
 }
 
-/** Throws MigrationError unless every shard has at least the schema of this checkout (a newer one is fine: rolling upgrades). */
+/**
+ * Throws MigrationError unless every shard that answers has at least the schema of this checkout (a newer one is fine: rolling
+ * upgrades), and where none answers. A shard that is away keeps no process from starting.
+ */
 export async function requireCurrentSchema(topology: Topology): Promise<void> {
   const known = migrations();
-  for (const state of await migrationStatus(topology)) {
+  const asked = await Promise.allSettled(
+    topology.shards.map((shard) => withClient(shard, (client) => inspect(client, shard.name, known))),
+  );
+  const answers = asked.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  const [away] = asked.flatMap((answer) => (answer.status === "rejected" ? answer : []));
+  if (away && answers.length === 0) throw away.reason;
+  for (const state of answers) {
     refuseEdited(state, known);
     if (state.pending.length > 0) {
       throw new MigrationError(

@@ -46,6 +46,15 @@ describe("migrations", () => {
     await expect(requireCurrentSchema(shards.topology)).resolves.toBeUndefined();
   });
 
+  it("are not asked of a shard that is away: a process starts without it, but not without any", async () => {
+    await migrate(shards.topology);
+    const [s0, s1] = shards.topology.shards.map((shard) => ({ ...shard, replicas: [] }));
+    if (!s0 || !s1) throw new Error("two shards");
+    const away = { ...s1, primary: "postgres://u:p@127.0.0.1:1/none" };
+    await expect(requireCurrentSchema({ shards: [s0, away] })).resolves.toBeUndefined();
+    await expect(requireCurrentSchema({ shards: [away] })).rejects.toThrow("shard s1");
+  });
+
   it("refuse to go on where a past one was edited", async () => {
     await migrate(shards.topology);
     await onFirst("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1");
