@@ -37,6 +37,13 @@ export class Metrics {
     "by",
     "why",
   ]);
+  readonly shardHasPrimary = this.#gauge(
+    "shard_has_primary",
+    "1 where the shard's primary is known and answers",
+    ["shard"],
+  );
+  readonly shardTimeline = this.#gauge("shard_timeline", "Grows with each promotion", ["shard"]);
+  readonly mapEpoch = this.#gauge("shard_map_epoch", "Of the shard map that this process routes by", []);
   readonly replicaLagBytes = this.#gauge("replica_lag_bytes", "WAL that a replica has not replayed", [
     "shard",
     "replica",

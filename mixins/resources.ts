@@ -61,7 +61,7 @@ export function resourcesMiddleware(env: Env): Middleware {
       await resources.redis?.open();
       await resources.redis?.watch(() => nothingWaitsForRedis(resources.db));
       resources.metricsPort = await resources.metrics.listen(env.host, env.metricsPort);
-      resources.metrics.onScrape(() => reportReplicas(resources));
+      resources.metrics.onScrape(() => reportShards(resources));
     },
     async stopped() {
       await resources.metrics.close();
@@ -71,7 +71,12 @@ export function resourcesMiddleware(env: Env): Middleware {
   };
 }
 
-function reportReplicas({ db, metrics }: Resources): void {
+function reportShards({ db, metrics }: Resources): void {
+  metrics.mapEpoch.set(db.router.epoch);
+  for (const { shard, hasPrimary, timeline } of db.shardStates()) {
+    metrics.shardHasPrimary.set({ shard }, hasPrimary ? 1 : 0);
+    metrics.shardTimeline.set({ shard }, timeline);
+  }
   for (const { shard, address: replica, lagBytes, lagSeconds, inRotation } of db.replicaStates()) {
     metrics.replicaLagBytes.set({ shard, replica }, lagBytes);
     metrics.replicaLagSeconds.set({ shard, replica }, lagSeconds);

@@ -241,6 +241,11 @@ export class ShardDb {
     );
   }
 
+  /** Who is in charge of each shard: whether somebody is, and on which timeline. */
+  shardStates(): { shard: string; hasPrimary: boolean; timeline: number }[] {
+    return this.#shards.all.map(({ name, hasPrimary, timeline }) => ({ shard: name, hasPrimary, timeline }));
+  }
+
   /** How each replica of each shard stands. */
   replicaStates(): (ReplicaState & { shard: string })[] {
     return this.#shards.all.flatMap((shard) =>

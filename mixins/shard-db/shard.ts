@@ -107,6 +107,11 @@ export class Shard {
     return this.#primary?.look !== undefined;
   }
 
+  /** The highest that anybody knows of. */
+  get timeline(): number {
+    return this.#timeline;
+  }
+
   get hasReplicas(): boolean {
     return this.#seats.length > 1;
   }
