@@ -14,29 +14,36 @@ export interface ServerStatus {
   /** How far it is behind whoever of its shard is furthest, in bytes of WAL. */
   lagBytes?: number | undefined;
   port: number;
-  pid: number;
+  /** Absent while it does not run. */
+  pid?: number | undefined;
 }
 
 /** Asks Redis servers and sentinels for their roles. */
 export function redisStatus(servers: readonly Server[], password: string): Promise<ServerStatus[]> {
   return Promise.all(
-    servers.map(async ({ name, port, pid }) => {
+    servers.map(async (server) => {
+      const { name, port } = server;
       const role = await withRedis({ port, password }, async (client) =>
         String((await client.role())[0]),
       ).catch(() => "does not answer");
-      return { name, role: role === "slave" ? "replica" : role, port, pid };
+      return { name, role: role === "slave" ? "replica" : role, port, pid: pidOf(server) };
     }),
   );
 }
 
 /** NATS servers have no roles. */
 export function natsStatus(servers: readonly Server[]): ServerStatus[] {
-  return servers.map(({ name, port, pid, isRunning }) => ({
-    name,
-    role: isRunning ? "running" : "does not run",
-    port,
-    pid,
+  return servers.map((server) => ({
+    name: server.name,
+    role: server.isRunning ? "running" : "does not run",
+    port: server.port,
+    pid: pidOf(server),
   }));
+}
+
+/** undefined: it does not run (yet). */
+export function pidOf(server: Server): number | undefined {
+  return server.isRunning ? server.pid : undefined;
 }
 
 /** The servers as a table for people. */
@@ -50,7 +57,7 @@ export function renderStatus(servers: readonly ServerStatus[]): string {
     each.position ?? "",
     each.lagBytes === undefined ? "" : `${each.lagBytes} bytes`,
     String(each.port),
-    String(each.pid),
+    each.pid === undefined ? "" : String(each.pid),
   ]);
   const widths = head.map((name, at) => Math.max(name.length, ...rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: string[]) =>

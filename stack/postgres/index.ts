@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { newShard } from "../plan.ts";
 import type { Server } from "../server.ts";
 import { assignPorts, type State, saveState, writeWhole } from "../state.ts";
-import type { ServerStatus } from "../status.ts";
+import { pidOf, type ServerStatus } from "../status.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { standingOf } from "./admin.repo.ts";
 import { findPostgres } from "./binaries.ts";
@@ -164,7 +164,7 @@ export class PostgresShards {
         position: standing?.position,
         lagBytes: standing && Number(written - standing.bytes),
         port: server.port,
-        pid: server.pid,
+        pid: pidOf(server),
       };
     });
   }
