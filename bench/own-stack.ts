@@ -22,6 +22,8 @@ export interface OwnStackOptions {
   env?: NodeJS.ProcessEnv;
   /** Where data and logs lie and stay; undefined: in a temporary directory, removed in the end. */
   dataDir?: string | undefined;
+  /** false: servers that end stay down. */
+  keepAlive?: boolean;
   onProgress: (line: string) => void;
   /** Aborting it while the stack comes up stops what was started, and `startOwnStack` rejects. */
   signal: AbortSignal;
@@ -34,6 +36,7 @@ export interface OwnStack {
   redisUrl: string | undefined;
   /** Its servers, which can be changed while it runs. */
   stack: Stack;
+  dataDir: string;
   /** Stops everything; removes the data unless it was given a place. */
   stop(): Promise<void>;
 }
@@ -54,7 +57,7 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
     if (options.dataDir === undefined) removeDataDir(dataDir);
   };
   try {
-    stack = await bringUp({ ...options, dataDir, keepAlive: true });
+    stack = await bringUp({ keepAlive: true, ...options, dataDir });
     for (const notice of stack.notices) options.onProgress(notice);
     await migrate(readTopologyFile(stack.topologyFile));
     await stack.publishServers();
@@ -70,7 +73,7 @@ export async function startOwnStack(options: OwnStackOptions): Promise<OwnStack>
       const { ended } = await startAllInOne(stack, port, { ...ENVIRONMENT, ...options.env }, logDir);
       await Promise.race([untilReady(url, options.signal), ended]);
     }
-    return { url, topologyFile: stack.topologyFile, redisUrl: stack.redisUrl, stack, stop };
+    return { url, topologyFile: stack.topologyFile, redisUrl: stack.redisUrl, stack, dataDir, stop };
   } catch (error) {
     await stop();
     throw error;

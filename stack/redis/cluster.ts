@@ -2,9 +2,11 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Server } from "../server.ts";
+import { assignPorts, loadState } from "../state.ts";
 import { waitUntil, withRedis } from "./client.ts";
 import type { RunningRedis } from "./index.ts";
 import { type RedisContext, redisDirectory, redisServer } from "./server.ts";
+import { joinCluster, type NodeAddress } from "./slots.ts";
 
 interface Node {
   id: string;
@@ -53,8 +55,23 @@ export async function startCluster(
   return { url: nodes.map(({ port }) => `redis://:${password}@127.0.0.1:${port}`).join(","), servers };
 }
 
+/** Starts one more node of a cluster, a master without slots, and resolves once it takes commands. */
+export async function addMaster(
+  context: RedisContext,
+  name: string,
+  members: readonly NodeAddress[],
+): Promise<Server> {
+  const state = loadState(context.dataDir);
+  if (!state) throw new Error(`${context.dataDir} is no data directory`);
+  await assignPorts(state, [name]);
+  const server = clusterServer(context, name, state.ports[name] ?? 0);
+  await server.start();
+  await joinCluster({ port: server.port, password: context.password }, members);
+  return server;
+}
+
 /** A node that has met nobody yet. */
-export function clusterServer(context: RedisContext, name: string, port: number): Server {
+function clusterServer(context: RedisContext, name: string, port: number): Server {
   const settings = ["cluster-enabled yes", `cluster-config-file ${NODES_FILE}`, "cluster-node-timeout 3000"];
   return redisServer(context, name, port, settings);
 }

@@ -2,9 +2,8 @@ import { Redis } from "ioredis";
 import { parseRedisUrl } from "../../mixins/redis/address.ts";
 import type { ServerHandle } from "../../stack/index.ts";
 import { findProgram } from "../../stack/programs/index.ts";
-import { clusterServer } from "../../stack/redis/cluster.ts";
-import { joinCluster, leaveCluster, moveSlots, type NodeAddress, slotsOf } from "../../stack/redis/slots.ts";
-import { assignPorts, loadState } from "../../stack/state.ts";
+import { addMaster } from "../../stack/redis/cluster.ts";
+import { leaveCluster, moveSlots, type NodeAddress, slotsOf } from "../../stack/redis/slots.ts";
 import { eventually } from "./roost.ts";
 import { type OwnRedis, ownRedis } from "./servers.ts";
 
@@ -106,15 +105,7 @@ export class RedisCluster {
     const { dataDir, supervisor } = this.redis;
     const program = await findProgram("redis-server", () => {});
     if (!program) throw new Error("no redis-server");
-    const name = "redis-7";
-    const state = loadState(dataDir);
-    if (!state) throw new Error("a stack without a state");
-    await assignPorts(state, [name]);
-    const context = { dataDir, program, supervisor, password: this.#password };
-    const server = clusterServer(context, name, state.ports[name] ?? 0);
-    await server.start();
-    await joinCluster(this.address(server), this.nodes);
-    return server;
+    return addMaster({ dataDir, program, supervisor, password: this.#password }, "redis-7", this.nodes);
   }
 
   /** Takes a master out that has no slots any more, and stops it. */
