@@ -21,8 +21,8 @@ export class RedisDown extends Error {
 }
 
 /**
- * Some keys of a script are on one master and some on another, while their slot moves: nothing was run. Keys by themselves
- * can be reached.
+ * Some keys of a script are on one master and some on another, while their slot moves: nothing was run, but for deletions.
+ * Keys by themselves can be reached.
  */
 export class SlotMoving extends RedisDown {
   override name = "SlotMoving";
@@ -32,7 +32,7 @@ export class SlotMoving extends RedisDown {
 const TRANSIENT =
   /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|MOVED|ASK|OOM|NOREPLICAS|MISCONF|UNBLOCKED|NOAUTH|WRONGPASS|NOPERM|BUSY |ERR WAIT cannot be used with replica)/;
 
-/** The second where a script makes up the name of a key from that of another. */
+/** The second where a script has deleted a key that it goes on to write. */
 const SLOT_MOVING = /^(TRYAGAIN|ERR Script attempted to access a non local key)/;
 
 export interface RedisStoreOptions {
@@ -127,7 +127,17 @@ export class RedisStore {
   }
 
   /** Runs a script; all keys must share a partition unless Redis stands alone. Throws RedisDown. */
-  run(script: Script, keys: string[], args: (string | number)[] = []): Promise<unknown> {
+  async run(script: Script, keys: string[], args: (string | number)[] = []): Promise<unknown> {
+    try {
+      return await this.#evaluate(script, keys, args);
+    } catch (error) {
+      // A script that begins by deleting its only key cannot write it again where the slot is leaving; now it can, there.
+      if (error instanceof SlotMoving && keys.length === 1) return this.#evaluate(script, keys, args);
+      throw error;
+    }
+  }
+
+  #evaluate(script: Script, keys: string[], args: (string | number)[]): Promise<unknown> {
     return this.#guard(keys[0] ?? "", async () => {
       try {
         return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);

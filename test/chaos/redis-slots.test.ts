@@ -1,4 +1,5 @@
 import { RedisStore } from "../../mixins/redis/index.ts";
+import { put, readThrough } from "../../mixins/redis/leased.ts";
 import { buildWindow, pushToWindows, readWindows, WHOLE } from "../../mixins/redis/windowed-list.ts";
 import { partitionOf } from "../../mixins/shard-db/ids.ts";
 import type { ServerHandle } from "../../stack/index.ts";
@@ -95,6 +96,24 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     });
     await society.liveUntilRedisServes();
     await society.agree();
+  });
+
+  it("changes an entry that is still where its slot is leaving", async () => {
+    const store = new RedisStore(cluster.url, { prefix: "entry:", maxAgeMs: 60_000 });
+    await store.open();
+    const key = "entry:{2}:entry";
+    await put(store, key, "old", 60_000);
+    const { slot, home, other } = await cluster.placeOf(key);
+    const [from, to] = [cluster.connect(home), cluster.connect(other)];
+    const move = new SlotMove(slot, from, to);
+    await move.begin();
+    await put(store, key, "new", 60_000);
+    const kind = { keyOf: () => key, ttlMs: 60_000, load: async () => new Map([["id", "loaded"]]) };
+    expect(await readThrough(store, ["id"], kind)).toEqual(new Map([["id", "new"]]));
+    await move.finish();
+    await store.close();
+    from.disconnect();
+    to.disconnect();
   });
 
   it("takes a list for missing when its master was deposed meanwhile and is in charge again", async () => {
