@@ -1,14 +1,14 @@
-import type pg from "pg";
 import type { Topology } from "../../config/topology.ts";
 import { errorCode, unavailable } from "../../services/contracts/errors.ts";
 import { isDemoted, isOutage, NotSent, type PoolOptions, sqlState, translate } from "./pools.ts";
+import { onOneConnection, readReplica, readUpTo, STATE } from "./reads.ts";
 import { bucketFor, type Placement, type Router } from "./router.ts";
 import { mergeById, scatter } from "./scatter.ts";
 import { currentSession, type SessionView } from "./session.ts";
 import type { Reader, ReplicaState, Shard } from "./shard.ts";
 import { Shards } from "./shards.ts";
 import { type Snapshots, takeSnapshots } from "./snapshots.ts";
-import { run, type Statement, sql } from "./sql.ts";
+import { run, type Statement } from "./sql.ts";
 import { type Body, inTransaction, isRetried, type Tx, transact } from "./transactions.ts";
 
 export type { Placement } from "./router.ts";
@@ -20,10 +20,11 @@ const TRIES = 4;
 export interface ReadOptions {
   /**
    * "session": a replica that has what the session has written and seen, for what only answers that session. "anyone": any
-   * replica, for what never changes; what it lacks is to be asked of the primary. Default: the primary, for what decides a
-   * write or is kept for others.
+   * replica, for what never changes; what it lacks is to be asked of the primary. "latest": a replica that has everything by
+   * now, for what is much and kept for others; it costs a small question to the primary. Default: the primary, for what
+   * decides a write or who may see what.
    */
-  from?: "primary" | "session" | "anyone";
+  from?: "primary" | "session" | "anyone" | "latest";
   /** What an answer can do without: where a shard is away, a request that only reads goes on, and names it (`lacks`). */
   partial?: boolean;
 }
@@ -297,13 +298,17 @@ export class ShardDb {
     const reader = this.#readerOf(shard, from, session);
     if (reader?.isReplica) {
       try {
-        const rows = await reader.server.within(readReplica(reader, statement, session, name));
+        const rows =
+          from === "latest"
+            ? await this.#readLatest(shard, reader, statement)
+            : await reader.server.within(readReplica(reader, statement, session, name));
         if (rows) {
           this.#onRead?.(name, reader);
           return rows;
         }
         reader.excuse = "behind";
       } catch (error) {
+        if (error instanceof StaleMap) throw error;
         if (isOutage(error)) void reader.server.ask();
       }
     }
@@ -320,8 +325,20 @@ export class ShardDb {
 
   #readerOf(shard: Shard, from: ReadOptions["from"], session: SessionView | undefined): Reader | undefined {
     if (!shard.hasReplicas) return undefined;
-    if (from === "anyone") return shard.readerForAnyone();
+    if (from === "anyone" || from === "latest") return shard.readerForAnyone();
     return session && shard.readerFor(session);
+  }
+
+  async #readLatest<Row>(
+    shard: Shard,
+    { server }: Reader,
+    statement: Statement<Row>,
+  ): Promise<Row[] | undefined> {
+    const { epoch } = this.router;
+    const [now] = await this.#shards.ask(shard.name, ({ read }) => run(read, STATE));
+    if (!now) return undefined;
+    if (now.epoch > epoch) throw new StaleMap();
+    return server.within(readUpTo(server, statement, Number(now.position)));
   }
 
   /** Reads on the primary; a session that reads there has seen all that is there. */
@@ -367,45 +384,5 @@ export class ShardDb {
     const at = { shard: shard.name, epoch: this.router.epoch, timeline: look.timeline };
     const reached = (position: number) => session?.wroteOn(shard.name, { timeline: look.timeline, position });
     return server.within(transact(server.write, buckets, at, session && reached, body));
-  }
-}
-
-const STATE: Statement<{ epoch: number; position: string }> = sql`
-  SELECT epoch::int, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS position FROM placement`;
-
-const REPLAYED: Statement<{ position: string }> = sql`
-  SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') AS position`;
-
-/** Reads on a replica; undefined where that lacks what it must have. What a session sees there it has reached. */
-async function readReplica<Row>(
-  { server, unlessBelow, marksOn }: Reader,
-  statement: Statement<Row>,
-  session: SessionView | undefined,
-  shard: string,
-): Promise<Row[] | undefined> {
-  if (unlessBelow === undefined && marksOn === undefined) return run(server.read, statement);
-  return onOneConnection(server.read, async (client) => {
-    const [[before], rows, [after]] = await Promise.all([
-      run(client, REPLAYED),
-      run(client, statement),
-      run(client, REPLAYED),
-    ]);
-    if (Number(before?.position) < (unlessBelow ?? 0)) return undefined;
-    if (marksOn !== undefined)
-      session?.reached(shard, { timeline: marksOn, position: Number(after?.position) });
-    return rows;
-  });
-}
-
-/** Statements that are to see the server in this order. */
-async function onOneConnection<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    const result = await work(client);
-    client.release();
-    return result;
-  } catch (error) {
-    client.release(isOutage(error));
-    throw error;
   }
 }

@@ -58,6 +58,7 @@ export function followersAfter(
     { id: author },
     sql<FollowerCursor>`
       SELECT bucket, src FROM followers_after(${author}, ${bucket}, ${src}, ${limit})`,
+    { from: "latest" },
   );
 }
 

@@ -69,9 +69,9 @@ export async function pullAuthors(db: ShardDb): Promise<Id[]> {
 /** What is older than this, in ms, every replica that serves reads has: none lags by half of it. */
 const SETTLED_MS = 30_000;
 
-/** What was written long ago a replica may list; which of it still exists, the primary is to be asked. */
+/** Lists come from replicas, of what was written long ago without a question; which of it still exists, the primary is to be asked. */
 function listedBy({ before }: Range): ReadOptions {
-  return { from: before && idTimeMs(before) < Date.now() - SETTLED_MS ? "session" : "primary" };
+  return { from: before && idTimeMs(before) < Date.now() - SETTLED_MS ? "session" : "latest" };
 }
 
 /** The newest tweets of some authors within a range, newest first; with `nextNewer` those next newer than `after`. */
@@ -119,7 +119,7 @@ export async function tweetsOf(
 }
 
 /**
- * Builds a windowed list of some authors' tweets from the primaries. Few entries an author are asked for first; then more,
+ * Builds a windowed list of some authors' tweets as they are now. Few entries an author are asked for first; then more,
  * of those authors alone who may have further tweets among the newest `keep` of all that was found.
  */
 export async function buildList(db: ShardDb, authors: readonly Id[]): Promise<Built> {
@@ -167,6 +167,7 @@ async function newestIds(db: ShardDb, authors: readonly Id[], each: number): Pro
       SELECT author AS author_id, ARRAY(
         SELECT id::text FROM tweets WHERE author_id = author ORDER BY id DESC LIMIT ${each}) AS ids
       FROM unnest(${part}::bigint[]) AS author WHERE NOT is_closed(author)`,
+    { from: "latest" },
   );
   return new Map(rows.map(({ author_id, ids }) => [author_id, ids]));
 }
