@@ -70,6 +70,7 @@ export class OutboxDrain {
     const fresh: Lane = { kinds: this.#kinds, ...FRESH };
     const continued: Lane | undefined = paged && { kinds: Object.keys(paged), ...CONTINUED };
     db.eachShard((shard) => {
+      if (this.#looks.has(shard)) return;
       const looks = { fresh: this.#look(shard, fresh), continued: continued && this.#look(shard, continued) };
       this.#looks.set(shard, looks);
       this.#go(looks);
@@ -126,13 +127,14 @@ export class OutboxDrain {
   }
 
   #look(shard: string, lane: Lane): Periodic {
-    const { logger } = this.#options.broker;
+    const { broker, db } = this.#options;
+    const drain = async () => {
+      // One that has left the map has no jobs, and may come back.
+      if (db.shards.includes(shard)) await this.#worker.drain(shard, lane);
+    };
     return new Periodic(
       () => POLL_MS + this.#delayMs(shard),
-      () =>
-        this.#worker
-          .drain(shard, lane)
-          .catch((error: unknown) => logger.warn(`outbox of ${shard}: ${String(error)}`)),
+      () => drain().catch((error: unknown) => broker.logger.warn(`outbox of ${shard}: ${String(error)}`)),
     );
   }
 

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { Periodic } from "../periodic.ts";
-import { within } from "./within.ts";
+import { within } from "../within.ts";
 
 /** ms: between beats; until a connection that says nothing is given up; between looks at who is in charge. */
 const EVERY = 500;

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster, Redis } from "ioredis";
+import { TimedOut, within } from "../within.ts";
 import { parseRedisUrl, type RedisAddress } from "./address.ts";
 import { CONNECT, clientOf } from "./connect.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -8,7 +9,6 @@ import { ReplicationBarrier } from "./replication.ts";
 import type { Script } from "./script.ts";
 import { chargeOf } from "./sentinel.ts";
 import { RedisWatch } from "./watch.ts";
-import { TimedOut, within } from "./within.ts";
 
 /** Bounds, in ms: a command's answer, how long a node that failed is left alone. */
 const TIMEOUTS = { command: 500, rest: 500 } as const;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { within } from "./within.ts";
+import { within } from "../within.ts";
 
 /**
  * ms: between pings; until a ping counts as failed (shorter than a command's own time-out); without an outage; without a

@@ -1,9 +1,14 @@
 import type { Topology } from "../../config/topology.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
+import { within } from "../within.ts";
 import type { PoolOptions } from "./pools.ts";
 import { Router, type ShardMap } from "./router.ts";
 import type { Look, ShardServer } from "./server.ts";
 import { Shard } from "./shard.ts";
+
+const MAP = "SELECT epoch::int, map AS shards FROM placement";
+/** A shard that does not tell its map by then, in ms, may be about to count as hung; the others have it too. */
+const MAP_WITHIN = { first: 5_000, later: 500 } as const;
 
 /**
  * All shards that there are, and the map that says which has what. Both change while a process runs: what is looked at
@@ -85,19 +90,18 @@ export class Shards {
 
   async #refresh(): Promise<void> {
     const names = [...this.#shards.keys()];
+    const bound = this.#router ? MAP_WITHIN.later : MAP_WITHIN.first;
     const answers = await Promise.allSettled(
       names.map((name) =>
-        this.ask(name, (server) =>
-          server.read.query<ShardMap>("SELECT epoch::int, map AS shards FROM placement"),
+        within(
+          MAP_WITHIN_MS,
+          this.ask(name, ({ read }) => read.query<ShardMap>(MAP)),
         ),
       ),
     );
     const maps = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value.rows : []));
     const newest = maps.sort((a, b) => b.epoch - a.epoch)[0];
-    if (!newest) {
-      if (this.#router) return;
-      throw unavailable("The shard map");
-    }
+    if (!newest) throw unavailable("The shard map");
     if (!this.#router || newest.epoch > this.#router.epoch) await this.#adopt(newest);
     const behind = answers.flatMap((answer, i) => {
       const [held] = answer.status === "fulfilled" ? answer.value.rows : [];
