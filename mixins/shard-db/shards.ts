@@ -33,7 +33,10 @@ export class Shards {
     await Promise.all(
       this.#topology.shards.map(({ name, primary, replicas }) => this.#join(name, [primary, ...replicas])),
     );
-    await this.refresh();
+    await this.refresh().catch(async (error: unknown) => {
+      await this.close();
+      throw error;
+    });
   }
 
   async close(): Promise<void> {
@@ -94,7 +97,7 @@ export class Shards {
     const answers = await Promise.allSettled(
       names.map((name) =>
         within(
-          MAP_WITHIN_MS,
+          bound,
           this.ask(name, ({ read }) => read.query<ShardMap>(MAP)),
         ),
       ),
