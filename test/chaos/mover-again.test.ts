@@ -2,6 +2,7 @@ import type { BucketRange } from "../../config/topology.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { BucketWriters } from "../support/bucket-writers.ts";
 import { MovedShards } from "../support/moves.ts";
+import { eventually } from "../support/roost.ts";
 import { createShards, type TestShards } from "../support/servers.ts";
 
 const RANGE: BucketRange = [0, 40];
@@ -56,5 +57,16 @@ describe("a mover that is run again after it was killed while people wrote", () 
       await moved.expectNothingLeft();
       expect([after, await moved.ownerOf(0)]).toEqual([after, otherThan(from)]);
     }
+  });
+
+  it("holds up nobody while it hangs in the fence, and tries again once it goes on", async () => {
+    const from = await moved.ownerOf(0);
+    const pauses = await moved.stoppedMover(RANGE, otherThan(from), "marker", async () => {
+      const before = writers.written.kept.size;
+      await eventually(() => writers.written.kept.size > before + 50, "writers who go on");
+    });
+    expect(pauses.length).toBeGreaterThan(1);
+    expect(await moved.ownerOf(0)).toBe(otherThan(from));
+    await moved.expectNothingLeft();
   });
 });

@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import pg from "pg";
 import type { BucketRange } from "../../config/topology.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { settleAll } from "../../services/operator/shards/settle.ts";
 import { bucketSql, FORGOTTEN, PLACED } from "../../services/operator/shards/tables.ts";
+import { eventually } from "./roost.ts";
 import type { TestShards } from "./servers.ts";
 
 const SCRIPT = new URL("mover.ts", `file://${__filename}`).pathname;
@@ -47,6 +49,29 @@ export class MovedShards {
     clearTimeout(timer);
     if (signal === "SIGKILL") return undefined;
     if (code !== 0) throw new Error(`the mover ended with ${code}: ${said.join("")}`);
+    return JSON.parse(said.join(""));
+  }
+
+  /** Runs a mover that stops itself when a step begins; calls `meanwhile`, then lets it go on. Returns the pauses. */
+  async stoppedMover(
+    [first, last]: BucketRange,
+    to: string,
+    step: string,
+    meanwhile: () => Promise<void>,
+  ): Promise<number[]> {
+    const args = [this.#shards.topologyFile, String(first), String(last), to, step, "SIGSTOP"];
+    const child = spawn("node", [SCRIPT, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const said: string[] = [];
+    child.stdout.on("data", (text) => said.push(String(text)));
+    try {
+      const stopped = () =>
+        readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.startsWith("T") ?? false;
+      await eventually(stopped, `a mover that stops at ${step}`);
+      await meanwhile();
+    } finally {
+      child.kill("SIGCONT");
+    }
+    await once(child, "close");
     return JSON.parse(said.join(""));
   }
 

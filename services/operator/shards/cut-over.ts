@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { sqlState } from "../../../mixins/shard-db/pools.ts";
+import { isOutage, sqlState } from "../../../mixins/shard-db/pools.ts";
 import type { MapEntry } from "./map.ts";
 import { decide, fence, keepArrival, now, openFence, openSnapshot, setMarker } from "./moves.repo.ts";
 import type { Move } from "./moving.ts";
@@ -23,17 +23,17 @@ const LOOK_EVERY_MS = 2;
 const restMs = (tries: number): number => Math.min(2_000, 200 * tries);
 
 /**
- * What a second try may mend: writers who did not leave in time (lock, statement, deadlock), a mover that was not in time
- * itself.
+ * What a second try may mend: writers who did not leave in time (lock, deadlock; a statement that was cut off is an outage),
+ * a mover that was not in time itself (its transaction was ended, its connection with it).
  */
-const AGAIN = new Set(["55P03", "57014", "40P01", "25P04"]);
+const AGAIN = new Set(["55P03", "40P01", "25P04"]);
 
 class NotInTime extends Error {}
 
 /**
  * Gives the buckets of a move away: see move.ts. Returns the pauses of writers, and a connection to the target with a
  * snapshot from before it took the map; the caller ends it. Throws where it was not decided, or where that is not known
- * (see isDecided); nothing is held then.
+ * (see settle); nothing is held then.
  */
 export async function cutOver(
   move: Move,
@@ -76,7 +76,7 @@ async function tryOnce(
   const { id, servers, source, target, range, onMove } = move;
   const epoch = servers.epoch + 1;
   let begun = performance.now();
-  let decided = false;
+  let [committing, decided] = [false, false];
   try {
     await openFence(gate, { lockMs: BOUNDS.lock, wholeMs: BOUNDS.server });
     begun = performance.now();
@@ -88,13 +88,14 @@ async function tryOnce(
     onMove({ step: "decide" });
     if (!(await decide(gate, { id, epoch, map })))
       throw new ShardsError("the shard map was changed meanwhile");
+    committing = true;
     await gate.query("COMMIT");
     decided = true;
     onMove({ step: "decided" });
     await bringMap(target.client, epoch, map);
   } catch (error) {
-    const late = error instanceof NotInTime || AGAIN.has(sqlState(error) ?? "");
-    if (decided || !late) throw error;
+    const late = error instanceof NotInTime || AGAIN.has(sqlState(error) ?? "") || isOutage(error);
+    if (committing || !late) throw error;
   } finally {
     // Ends the transaction, if it is still open: writers go on.
     await gate.end().catch(() => {});
