@@ -22,11 +22,8 @@ const LOOK_EVERY_MS = 2;
 /** Longer each time, so that writers who wait get through in between (ms). */
 const restMs = (tries: number): number => Math.min(2_000, 200 * tries);
 
-/**
- * What a second try may mend: writers who did not leave in time (lock, deadlock; a statement that was cut off is an outage),
- * a mover that was not in time itself (its transaction was ended, its connection with it).
- */
-const AGAIN = new Set(["55P03", "40P01", "25P04"]);
+/** A deadlock with writers; a mover that was not in time itself, whose transaction was ended. Locks not had are an outage. */
+const AGAIN = new Set(["40P01", "25P04"]);
 
 class NotInTime extends Error {}
 
