@@ -1,4 +1,5 @@
 import type { BucketRange } from "../../config/topology.ts";
+import type { Finding } from "../../services/operator/audit-findings.ts";
 import { moveBuckets } from "../../services/operator/shards/move.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { MovedShards } from "../support/moves.ts";
@@ -46,8 +47,14 @@ describe("buckets that move while people live", () => {
         over = true;
       })
       .catch(() => {});
+    const audits = (async () => {
+      const found: Finding[] = [];
+      while (!over) found.push(...(await roost.audit()));
+      return found;
+    })();
     await society.live(1, () => over);
     await moving;
+    expect(await audits).toEqual([]);
     expect(pauses.length).toBeGreaterThanOrEqual(MOVES.length);
     await society.agree();
     await moved.expectNothingLeft();

@@ -1,7 +1,7 @@
 import type { BucketRange } from "../../config/topology.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { moveBuckets } from "../../services/operator/shards/move.ts";
-import type { MoveEvent } from "../../services/operator/shards/moving.ts";
+import type { MoveEvent, OnMove } from "../../services/operator/shards/moving.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { FORGOTTEN, PLACED, UNPLACED, unknownTables } from "../../services/operator/shards/tables.ts";
 import { BucketWriters } from "../support/bucket-writers.ts";
@@ -23,11 +23,11 @@ describe("moving buckets", () => {
     await shards.drop();
   });
 
-  const move = async (range: BucketRange, to: string, onMove: (event: MoveEvent) => void = () => {}) => {
+  const move = async (range: BucketRange, to: string, onMove: OnMove = () => {}, announced = 0) => {
     const servers = await ShardServers.find(shards.topology);
     try {
       await servers.exclude();
-      return await moveBuckets(servers, { range, to, onMove, waits: { announced: 0, readers: 0 } });
+      return await moveBuckets(servers, { range, to, onMove, waits: { announced, readers: 0 } });
     } finally {
       await servers.close();
     }
@@ -110,9 +110,12 @@ describe("moving buckets", () => {
   });
 
   it("deletes nothing where the rows are found to differ after it, until somebody has looked", async () => {
-    const tampered = move([7, 7], "s1", ({ step }) => {
-      if (step === "fence") void moved.rows("s1", "UPDATE tweets SET text = 'another'");
-    });
+    const tamper = ({ step, note }: MoveEvent) => {
+      if (step === "compare" && note?.startsWith("stream_rules"))
+        void moved.rows("s1", "UPDATE tweets SET text = 'another'");
+    };
+    // Time for the change between the two comparisons.
+    const tampered = move([7, 7], "s1", tamper, 1_000);
     await expect(tampered).rejects.toThrow("tweets: source and target differ in 1 buckets: 7");
     expect(await moved.ownerOf(7)).toBe("s1");
     expect(await textsOn("s0")).toContain("the same on both sides");

@@ -1,6 +1,7 @@
 import { bucketOf, idTimeMs, isId } from "../../mixins/shard-db/ids.ts";
 import { ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
+import { MovedShards } from "../support/moves.ts";
 import { createShards, type TestShards } from "../support/servers.ts";
 
 describe("the sharded database", () => {
@@ -65,6 +66,49 @@ describe("the sharded database", () => {
       await tx.query(sql`SELECT 1/0`).catch(() => {});
     });
     await expect(swallowed).rejects.toThrow("ended in a ROLLBACK");
+  });
+
+  it("groups ids anew where some of them have moved since", async () => {
+    const [first, second] = await Promise.all([3, 4].map((bucket) => db.write({ bucket }, enqueue(bucket))));
+    const ids = [first, second].map((rows) => rows?.[0]?.id ?? "");
+    const own = await MovedShards.of(shards);
+    const give = async (map: object[]) => {
+      const epoch = db.router.epoch + 1;
+      for (const shard of ["s0", "s1"]) {
+        await own.rows(shard, "SELECT adopt_map($1, $2)", [epoch, JSON.stringify(map)]);
+      }
+    };
+    const mapOf = (...buckets: number[][][]) =>
+      buckets.map((ranges, i) => ({ shard: `s${i}`, buckets: ranges }));
+    try {
+      await give(
+        mapOf(
+          [
+            [0, 3],
+            [5, 511],
+          ],
+          [
+            [4, 4],
+            [512, 1023],
+          ],
+        ),
+      );
+      const parts = await db.transactionsByIds(ids, async ({ shard }, group) => [shard, group]);
+      expect(parts).toEqual([
+        ["s0", [ids[0]]],
+        ["s1", [ids[1]]],
+      ]);
+      // What is on the same shard is entered as well; what is not there is not.
+      const seen = (besides: number) =>
+        db.transaction({ bucket: 3 }, async (tx) => tx.has(ids[besides] ?? ""), {
+          besides: [{ id: ids[besides] ?? "" }],
+        });
+      expect([await seen(0), await seen(1)]).toEqual([true, false]);
+    } finally {
+      await give(mapOf([[0, 511]], [[512, 1023]]));
+      await own.rows("s0", "DELETE FROM outbox");
+      await own.close();
+    }
   });
 
   it("refuses a transaction over two shards", async () => {
