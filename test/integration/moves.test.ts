@@ -97,6 +97,21 @@ describe("moving buckets", () => {
     await moved.expectNothingLeft();
   });
 
+  it("gives nothing away before the target has all that was written", async () => {
+    let held = false;
+    const pauses = await move([7, 7], "s1", ({ lagMs, pauseMs }) => {
+      if (lagMs !== undefined && !held) {
+        held = true;
+        // What replicates cannot apply the marker, nor what comes after it.
+        void moved.rows("s1", "BEGIN; LOCK TABLE move_markers IN SHARE MODE");
+      }
+      if (pauseMs !== undefined) void moved.rows("s1", "COMMIT");
+    });
+    expect(pauses.length).toBeGreaterThan(1);
+    await move([7, 7], "s0");
+    await moved.expectNothingLeft();
+  });
+
   it("is taken back where the rows differ before the decision", async () => {
     await write("s0", "the same on both sides");
     const tampered = move([7, 7], "s1", ({ step, note }) => {
