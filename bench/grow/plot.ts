@@ -26,6 +26,7 @@ export function plot(title: string, seconds: readonly Second[], marks: readonly 
   const x = (s: number) => round(LEFT + (s / end) * (WIDTH - LEFT - RIGHT));
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="${COLOURS.ink}">`,
+    `<title>${escapeXml(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
     `<text x="${LEFT}" y="24" font-size="15">${escapeXml(title)}</text>`,
     ...bands(marks, x),
