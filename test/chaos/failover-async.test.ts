@@ -19,6 +19,10 @@ describe("three shards, each a primary and a replica that follows in its own tim
     const before = writers.acknowledged(shard).length;
     return eventually(() => writers.acknowledged(shard).length > before + 5, `${shard} takes writes`);
   };
+  const isRefused = (shard: string) => {
+    const before = writers.failures(shard).length;
+    return eventually(() => writers.failures(shard).length > before + 40, `${shard} refuses writes`);
+  };
   /** Everybody follows some people of other shards, or nobody any more. */
   const follow = (how: "follow" | "unfollow") =>
     Promise.all(
@@ -97,11 +101,13 @@ describe("three shards, each a primary and a replica that follows in its own tim
     await isServed("s2");
     const promoted = primaryOf(stack, "s2");
     promoted.kill("SIGSTOP");
+    // Only the old one answers then, and nobody has marked it.
+    await isRefused("s2");
     const since = Date.now();
     await old.restart();
-    const before = writers.failures("s2").length;
-    await eventually(() => writers.failures("s2").length > before + 40, "refusals");
+    await isRefused("s2");
     await sleep(1_000);
+    expect(await markOf(old)).toBe(null);
     expect(await writtenOn(old, since)).toEqual([]);
     promoted.kill("SIGCONT");
     await eventually(async () => (await markOf(old)) === 2, "a mark");
