@@ -32,7 +32,9 @@ export class SlotMove {
     const keys = (await this.#from.cluster("GETKEYSINSLOT", this.slot, count)).map(String);
     if (keys.length === 0) return 0;
     const { port = 0, password = "" } = this.#to.options;
-    await this.#from.call("MIGRATE", "127.0.0.1", port, "", 0, 5_000, "AUTH", password, "KEYS", ...keys);
+    // A replica that took over from a master before it learned of a move may still have keys from then.
+    const how = ["REPLACE", "AUTH", password];
+    await this.#from.call("MIGRATE", "127.0.0.1", port, "", 0, 5_000, ...how, "KEYS", ...keys);
     return keys.length;
   }
 

@@ -106,11 +106,15 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     const { slot, home, other } = await cluster.placeOf(key);
     const [from, to] = [cluster.connect(home), cluster.connect(other)];
     const move = new SlotMove(slot, from, to);
+    await from.set("entry:{2}:kept", "of now");
     await move.begin();
+    // Left behind when that master served the slot before.
+    await Promise.all([to.asking(), to.set("entry:{2}:kept", "of before")]);
     await put(store, key, "new", 60_000);
     const kind = { keyOf: () => key, ttlMs: 60_000, load: async () => new Map([["id", "loaded"]]) };
     expect(await readThrough(store, ["id"], kind)).toEqual(new Map([["id", "new"]]));
     await move.finish();
+    expect(await store.mget(["entry:{2}:kept"])).toEqual(["of now"]);
     await store.close();
     from.disconnect();
     to.disconnect();
