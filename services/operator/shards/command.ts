@@ -51,10 +51,12 @@ async function run(topology: Topology, { request, json }: ReadRequest): Promise<
     },
   };
   const stop = new AbortController();
-  const interrupted = () => stop.abort(new Error("interrupted"));
+  const interrupted = () => stop.abort(new Error("interrupted: what was not decided was taken back"));
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   try {
     await carryOut(topology, request, { told, json, signal: stop.signal });
+  } catch (error) {
+    throw Error.isError(error) && error.name === "AbortError" ? stop.signal.reason : error;
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
     progress.end();
