@@ -43,6 +43,10 @@ BEGIN
       RAISE EXCEPTION 'bucket % is not on shard %', bucket, here.shard USING ERRCODE = 'RS001';
     END IF;
   END LOOP;
+  -- A repeat that finds everything done, by a commit that no standby has confirmed, has to wait for one itself.
+  IF cardinality(buckets) > 0 AND current_setting('synchronous_standby_names') <> '' THEN
+    PERFORM pg_logical_emit_message(true, 'roost', '');
+  END IF;
 END $$;
 
 -- Takes a newer map; false where this shard's is as new. Waits for writes to the buckets that leave; whoever comes after

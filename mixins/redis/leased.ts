@@ -16,8 +16,8 @@ export interface LeasedKind {
   /** The truth from Postgres; an id that is left out is stored as missing under `absent`, or not at all. */
   load(ids: string[]): Promise<Map<string, string>>;
   absent?: string;
-  /** Whether `load` could not find out about an id: then it is left out, and nothing is stored. */
-  unknown?(id: string): boolean;
+  /** Whether `load` could not find out about some: then what it left out is not stored as missing. */
+  areUnknown?(): boolean;
 }
 
 /**
@@ -52,7 +52,7 @@ export async function readThrough(
   if (missing.length === 0) return found;
   const loaded = await kind.load(missing);
   for (const id of missing) {
-    const payload = loaded.get(id) ?? (kind.unknown?.(id) ? undefined : kind.absent);
+    const payload = loaded.get(id) ?? (kind.areUnknown?.() ? undefined : kind.absent);
     if (payload !== undefined) found.set(id, payload);
   }
   if (redis) await fill(redis, kind, token, [...leased], found);

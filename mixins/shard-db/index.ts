@@ -1,7 +1,7 @@
 import type { Topology } from "../../config/topology.ts";
 import { errorCode, unavailable } from "../../services/contracts/errors.ts";
 import { isDemoted, isOutage, NotSent, type PoolOptions, sqlState, translate } from "./pools.ts";
-import { onOneConnection, readReplica, readUpTo, STATE } from "./reads.ts";
+import { onOneConnection, readReplica, readUpTo, requireUnchanged, STATE, StaleMap } from "./reads.ts";
 import { bucketFor, type Placement, type Router } from "./router.ts";
 import { mergeById, scatter } from "./scatter.ts";
 import { currentSession, type SessionView } from "./session.ts";
@@ -41,11 +41,6 @@ const MAX_LAG_MS = 5_000;
 /** What was together on one shard is so no more. */
 class Apart extends Error {
   override name = "Apart";
-}
-
-/** A read was routed by a map that has been replaced since. */
-class StaleMap extends Error {
-  override name = "StaleMap";
 }
 
 /**
@@ -148,9 +143,9 @@ export class ShardDb {
     return parts.flat();
   }
 
-  /** Whether the request goes without the shard of an id: whether what it names exists is not known then. */
-  isLacking(id: string): boolean {
-    return currentSession()?.lacks.has(this.shardOf({ id })) ?? false;
+  /** Whether the request goes without a shard: what was not found may exist then. */
+  get isLacking(): boolean {
+    return (currentSession()?.lacks.size ?? 0) > 0;
   }
 
   /** Every shard's primary as of one moment (see takeSnapshots); the caller closes them. Throws 503. */
@@ -335,10 +330,10 @@ export class ShardDb {
     statement: Statement<Row>,
   ): Promise<Row[] | undefined> {
     const { epoch } = this.router;
-    const [now] = await this.#shards.ask(shard.name, ({ read }) => run(read, STATE));
-    if (!now) return undefined;
-    if (now.epoch > epoch) throw new StaleMap();
-    return server.within(readUpTo(server, statement, Number(now.position)));
+    const primary = await shard.primaryNow();
+    const [state] = await primary.server.within(run(primary.server.read, STATE));
+    const { position } = requireUnchanged(state, epoch, primary.look.timeline);
+    return server.within(readUpTo(server, statement, Number(position)));
   }
 
   /** Reads on the primary; a session that reads there has seen all that is there. */
@@ -347,7 +342,7 @@ export class ShardDb {
     statement: Statement<Row>,
     session: SessionView | undefined,
   ): Promise<Row[]> {
-    const { server, look } = shard.primary;
+    const { server, look } = await shard.primaryNow();
     const marks = session && shard.hasReplicas;
     if (!marks && !shard.isInFlux) return server.within(run(server.read, statement));
     const { epoch } = this.router;
@@ -355,10 +350,9 @@ export class ShardDb {
       onOneConnection(server.read, async (client) => {
         const rows = run(client, statement);
         const after = run(client, STATE);
-        const [result, [now]] = await Promise.all([rows, after]);
-        if (now && now.epoch > epoch) throw new StaleMap();
-        if (marks && now)
-          session.reached(shard.name, { timeline: look.timeline, position: Number(now.position) });
+        const [result, [state]] = await Promise.all([rows, after]);
+        const { timeline, position } = requireUnchanged(state, epoch, look.timeline);
+        if (marks) session.reached(shard.name, { timeline, position: Number(position) });
         return result;
       }),
     );
@@ -379,7 +373,7 @@ export class ShardDb {
   }
 
   async #enter<T>(shard: Shard, buckets: number[], body: Body<T>): Promise<T> {
-    const { server, look } = shard.primary;
+    const { server, look } = await shard.primaryNow();
     const session = shard.hasReplicas ? currentSession() : undefined;
     const at = { shard: shard.name, epoch: this.router.epoch, timeline: look.timeline };
     const reached = (position: number) => session?.wroteOn(shard.name, { timeline: look.timeline, position });

@@ -47,8 +47,8 @@ export function openPool(url: string, options: PoolOptions): pg.Pool {
     client.on("error", () => {});
     if (!prepare) unprepared.add(client);
     // Postgres commits all the same when it gives up waiting for a standby, and says so in a warning.
-    client.on("notice", ({ message }) => {
-      if (message && /synchronous replication/.test(message)) unreplicated.add(client);
+    client.on("notice", ({ routine }) => {
+      if (routine === "SyncRepWaitForLSN") unreplicated.add(client);
     });
   });
   return pool;

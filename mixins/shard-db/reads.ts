@@ -11,8 +11,30 @@ const REPLAY_WAIT_MS = 4;
 const REPLAY_LOOKS = 4;
 
 /** Where a primary is, in the shard map and in its WAL. */
-export const STATE: Statement<{ epoch: number; position: string }> = sql`
-  SELECT epoch::int, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS position FROM placement`;
+export interface State {
+  epoch: number;
+  position: string;
+  timeline: number;
+  deposed: boolean;
+}
+
+export const STATE: Statement<State> = sql`
+  SELECT epoch::int, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS position, wal_timeline() AS timeline,
+         deposed_by IS NOT NULL AS deposed
+  FROM placement`;
+
+/** A read was routed by a map that has been replaced since. */
+export class StaleMap extends Error {
+  override name = "StaleMap";
+}
+
+/** Throws StaleMap where buckets may have moved since a read was routed, an outage where another server took over. */
+export function requireUnchanged(now: State | undefined, epoch: number, timeline: number): State {
+  if (!now || now.deposed || now.timeline !== timeline)
+    throw new Error("Connection terminated: this server is not in charge any more");
+  if (now.epoch > epoch) throw new StaleMap();
+  return now;
+}
 
 const REPLAYED: Statement<{ position: string }> = sql`
   SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') AS position`;

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import pg from "pg";
-import { openPool, type PoolOptions, TIMEOUTS } from "./pools.ts";
+import { openPool, type PoolOptions, sqlState, TIMEOUTS } from "./pools.ts";
 
 /** A place in a shard's WAL: positions (bytes) compare within a timeline, which grows with each promotion. */
 export interface WalPosition {
@@ -26,12 +26,20 @@ export interface Look extends WalPosition {
 
 /** How long a server may leave everything that it is asked unanswered before it counts as hung, in ms. */
 const HUNG_AFTER_MS = 2_000;
+/** How long it may leave a look unanswered while it answers others, in ms. */
+const UNHEARD_AFTER_MS = 3_000;
+const TOO_MANY_CONNECTIONS = "53300";
+
+class Hung extends Error {}
+class Unheard extends Error {}
+
 /** A timer this late tells that this process stood still, not the server. */
 const LATE_MS = 250;
 
 const LOOK = `
   SELECT p.shard, p.epoch::int, NOT isempty(p.leaving) AS leaving, p.deposed_by AS "deposedBy", replica,
-    CASE WHEN replica THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))
+    CASE WHEN replica THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+           (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline) FROM pg_control_checkpoint() c, pg_control_recovery() r))
          ELSE wal_timeline() END AS timeline,
     pg_wal_lsn_diff(CASE WHEN replica THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, '0/0') AS position
   FROM pg_is_in_recovery() AS replica LEFT JOIN placement p ON true`;
@@ -111,16 +119,25 @@ export class ShardServer {
   }
 
   async #ask(): Promise<void> {
-    const askedAt = performance.now();
-    try {
-      const row = await this.#unlessHung(askedAt, this.#row());
-      this.#answeredAt = performance.now();
-      const { replica, timeline, position, ...rest } = row;
-      const role = replica ? "replica" : "primary";
-      this.look = { ...rest, role, timeline, position: Number(position), askedAt };
-    } catch (error) {
-      this.#giveUp(error);
+    let failure: unknown;
+    // A connection that broke tells nothing of the server before another one has been tried.
+    for (let tries = 0; tries < 2 && !this.#closed; tries++) {
+      const askedAt = performance.now();
+      try {
+        const { replica, timeline, position, ...rest } = await this.#unlessHung(this.#row());
+        this.#answeredAt = performance.now();
+        const role = replica ? "replica" : "primary";
+        this.look = { ...rest, role, timeline, position: Number(position), askedAt };
+        return;
+      } catch (error) {
+        failure = error;
+        this.#dropEye();
+        if (error instanceof Hung) break;
+      }
     }
+    // It answers others, but has no place for this question: what it last said grows old.
+    if (failure instanceof Unheard || sqlState(failure) === TOO_MANY_CONNECTIONS) return;
+    this.#giveUp(failure);
   }
 
   async #row(): Promise<LookRow> {
@@ -138,20 +155,35 @@ export class ShardServer {
       keepAlive: true,
     });
     eye.on("error", () => {});
+    // It may have been restarted, with less than it had.
+    eye.once("end", () => {
+      if (this.#eye !== eye) return;
+      this.#eye = undefined;
+      void this.ask();
+    });
     await eye.connect();
     if (this.#closed) await eye.end();
     return eye;
   }
 
-  /** Fails once the server has answered nothing at all for too long. */
-  #unlessHung<T>(askedAt: number, answer: Promise<T>): Promise<T> {
+  #dropEye(): void {
+    const eye = this.#eye;
+    this.#eye = undefined;
+    void eye?.end().catch(() => {});
+  }
+
+  /** Throws Hung once the server has answered nothing at all for too long, Unheard where it only leaves this unanswered. */
+  #unlessHung<T>(answer: Promise<T>): Promise<T> {
+    const begun = performance.now();
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout;
       const arm = () => {
-        const due = performance.now() + HUNG_AFTER_MS;
+        const armed = performance.now();
         timer = setTimeout(() => {
-          if (performance.now() - due > LATE_MS || this.#answeredAt > askedAt) arm();
-          else reject(new Error("Connection terminated: the server hangs"));
+          const stoodStill = performance.now() - armed - HUNG_AFTER_MS > LATE_MS;
+          if (!stoodStill && this.#answeredAt < armed) reject(new Hung("the server hangs"));
+          else if (performance.now() - begun > UNHEARD_AFTER_MS) reject(new Unheard("no answer to a look"));
+          else arm();
         }, HUNG_AFTER_MS);
       };
       arm();
@@ -163,11 +195,8 @@ export class ShardServer {
   #giveUp(reason: unknown): void {
     this.look = undefined;
     const gone = [this.#write, this.#read];
-    const eye = this.#eye;
     this.#write = undefined;
     this.#read = undefined;
-    this.#eye = undefined;
-    void eye?.end().catch(() => {});
     for (const pool of gone) void pool?.end().catch(() => {});
     const text = Error.isError(reason) ? reason.message : String(reason);
     for (const reject of [...this.#waiting]) reject(new Error(`Connection terminated: ${text}`));

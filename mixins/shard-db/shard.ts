@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { unavailable } from "../../services/contracts/errors.ts";
 import { Periodic } from "../periodic.ts";
+import { within } from "../within.ts";
 import type { PoolOptions } from "./pools.ts";
 import { rolesOf } from "./roles.ts";
 import {
@@ -18,10 +19,14 @@ import type { SessionView } from "./session.ts";
 const LOOK_EVERY_MS = 250;
 /** While nobody is in charge. */
 const LOOK_OFTEN_MS = 100;
+/** How long is waited for servers to say who is in charge, in ms. */
+const FOUND_WITHIN_MS = 1_000;
 
 export interface ShardOptions extends PoolOptions {
   /** A replica that is further behind serves no reads, in ms. */
   maxLagMs: number;
+  /** Of the map that this process routes by. */
+  epoch: () => number;
   /** Told of every look at the primary. */
   onLook: (shard: Shard, look: Look) => void;
 }
@@ -103,6 +108,15 @@ export class Shard {
     return { server, look };
   }
 
+  /**
+   * The same, looked at lately: a process that stood still, or was cut off, asks who is in charge before it relies on who was.
+   * Throws 503.
+   */
+  async primaryNow(): Promise<{ server: ShardServer; look: Look }> {
+    if (isOld(this.primary.look)) await this.findsAnother();
+    return this.primary;
+  }
+
   get hasPrimary(): boolean {
     return this.#primary?.look !== undefined;
   }
@@ -116,10 +130,13 @@ export class Shard {
     return this.#seats.length > 1;
   }
 
-  /** Whether a read on the primary has to look at the epoch too: buckets may leave, or it was not heard of for a while. */
+  /**
+   * Whether a read on the primary has to look at the epoch too: buckets may leave, or have left by a map that is not known
+   * here yet, or it was not heard of for a while.
+   */
   get isInFlux(): boolean {
     const look = this.#primary?.look;
-    return !look || look.leaving || performance.now() - look.askedAt > LOOK_GOOD_FOR_MS;
+    return !look || look.leaving || look.epoch !== this.#options.epoch() || isOld(look);
   }
 
   /** Buckets came to this shard: until replicas have all that came with them, the primary answers. */
@@ -127,11 +144,14 @@ export class Shard {
     this.#movedAt = performance.now();
   }
 
-  /** Asks every server again, now; whether another one is in charge then. Never throws. */
+  /** Asks every server again, now; whether another one is in charge then. Bounded; never throws. */
   async findsAnother(): Promise<boolean> {
     const before = this.#primary;
-    await Promise.all(this.#seats.map((seat) => this.#lookAt(seat)));
-    return this.#primary !== undefined && this.#primary !== before;
+    const isAnother = () => this.hasPrimary && this.#primary !== before;
+    const found = Promise.withResolvers<void>();
+    const looks = this.#seats.map((seat) => this.#lookAt(seat).then(() => isAnother() && found.resolve()));
+    await Promise.race([found.promise, within(FOUND_WITHIN_MS, Promise.all(looks)).catch(() => {})]);
+    return isAnother();
   }
 
   /** Who answers for what never changes: a replica in rotation, in turn; else the primary. Throws 503. */
@@ -247,10 +267,12 @@ export class Shard {
   /** One that was not looked at lately has left the rotation, as far as this process can tell. */
   #standingNow({ look, standing }: Seat): Standing {
     const now = performance.now();
-    const isHeardOf = look && (!this.hasPrimary || now - look.askedAt <= LOOK_GOOD_FOR_MS);
+    const isHeardOf = look && (!this.hasPrimary || (look.timeline === this.#timeline && !isOld(look)));
     return isHeardOf || !standing.inRotation ? standing : { ...standing, inRotation: false, changedAt: now };
   }
 }
+
+const isOld = ({ askedAt }: Look): boolean => performance.now() - askedAt > LOOK_GOOD_FOR_MS;
 
 async function leave({ looking, server }: Seat): Promise<void> {
   await Promise.all([looking.stop(), server.close()]);

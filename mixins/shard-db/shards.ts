@@ -85,45 +85,54 @@ export class Shards {
     const known = this.#shards.get(name);
     if (known) return known.setServers(urls);
     const onLook = (shard: Shard, look: Look) => this.#compareMaps(shard, look);
-    const shard = new Shard(name, urls, { ...this.#options, onLook });
+    const shard = new Shard(name, urls, { ...this.#options, epoch: () => this.#router?.epoch ?? 0, onLook });
     this.#shards.set(name, shard);
     await shard.open();
     if (this.#closed) await shard.close();
   }
 
+  /** Resolves with the first newer map, or once all have been asked. */
   async #refresh(): Promise<void> {
-    const names = [...this.#shards.keys()];
+    const before = this.#router?.epoch ?? 0;
     const bound = this.#router ? MAP_WITHIN.later : MAP_WITHIN.first;
-    const answers = await Promise.allSettled(
-      names.map((name) =>
-        within(
-          bound,
-          this.ask(name, ({ read }) => read.query<ShardMap>(MAP)),
-        ),
-      ),
-    );
-    const maps = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value.rows : []));
-    const newest = maps.sort((a, b) => b.epoch - a.epoch)[0];
-    if (!newest) throw unavailable("The shard map");
-    if (!this.#router || newest.epoch > this.#router.epoch) await this.#adopt(newest);
-    const behind = answers.flatMap((answer, i) => {
-      const [held] = answer.status === "fulfilled" ? answer.value.rows : [];
-      return held && held.epoch < newest.epoch ? (names[i] ?? []) : [];
+    const held = new Map<string, ShardMap>();
+    const newer = Promise.withResolvers<void>();
+    const asked = [...this.#shards.keys()].map(async (name) => {
+      const { rows } = await within(
+        bound,
+        this.ask(name, ({ read }) => read.query<ShardMap>(MAP)),
+      );
+      if (!rows[0]) return;
+      held.set(name, rows[0]);
+      // At first nothing is known that could be better than nothing.
+      if (before > 0 && (await this.#adopt(rows[0]))) newer.resolve();
     });
-    await Promise.allSettled(behind.map((name) => this.#bringMap(name, newest)));
+    const all = Promise.allSettled(asked).then(async () => {
+      const [newest] = [...held.values()].sort((a, b) => b.epoch - a.epoch);
+      if (!newest) throw unavailable("The shard map");
+      await this.#adopt(newest);
+      const behind = [...held].filter(([, { epoch }]) => epoch < newest.epoch);
+      await Promise.allSettled(behind.map(([name]) => this.#bringMap(name, newest)));
+    });
+    await Promise.race([newer.promise, all]);
+    all.catch(() => {});
   }
 
-  /** From now on this map counts here. */
-  async #adopt(map: ShardMap): Promise<void> {
-    const before = this.#router;
+  /** From now on this map counts here, if it is newer; whether it is. */
+  async #adopt(map: ShardMap): Promise<boolean> {
+    if (this.#router && map.epoch <= this.#router.epoch) return false;
     const router = new Router(map);
-    await Promise.all(
+    const joined = Promise.all(
       map.shards.map(({ shard, servers }) => {
         const seed = this.#topology.shards.find(({ name }) => name === shard);
         const urls = servers ?? (seed ? [seed.primary, ...seed.replicas] : undefined);
         return urls && this.#join(shard, urls);
       }),
     );
+    // A new shard that does not answer yet answers 503 for a moment; the others' map is not held up by it.
+    await within(MAP_WITHIN.later, joined).catch(() => {});
+    const before = this.#router;
+    if (before && map.epoch <= before.epoch) return true;
     for (const name of before ? router.gained(before) : []) this.#shards.get(name)?.gainedBuckets();
     this.#router = router;
     const known = new Set(before?.shards);
@@ -134,6 +143,7 @@ export class Shards {
       this.#shards.delete(name);
       void shard.close();
     }
+    return true;
   }
 
   /** A shard whose commit decided on a map may have died before the others had it: whoever sees that brings it. */

@@ -89,7 +89,7 @@ export class TweetCache {
       ttlMs: redis?.maxAgeMs ?? 0,
       load: async (missing) => new Map((await existingIds(this.#db, missing)).map(({ id }) => [id, ALIVE])),
       absent: DELETED,
-      unknown: (id) => this.#db.isLacking(id),
+      areUnknown: () => this.#db.isLacking,
     });
     return new Set([...states].flatMap(([id, state]) => (state === ALIVE ? id : [])));
   }

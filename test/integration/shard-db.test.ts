@@ -1,3 +1,4 @@
+import { Client } from "pg";
 import { bucketOf, idTimeMs, isId } from "../../mixins/shard-db/ids.ts";
 import { ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
@@ -21,6 +22,12 @@ describe("the sharded database", () => {
   const count = async (bucket: number) => {
     const [row] = await db.read({ bucket }, sql<{ n: number }>`SELECT count(*)::int AS n FROM outbox`);
     return row?.n;
+  };
+  const onPrimary = async (shard: string, text: string, values: unknown[]) => {
+    const { primary } = shards.topology.shards.find(({ name }) => name === shard) ?? { primary: "" };
+    const client = new Client({ connectionString: primary });
+    await client.connect();
+    await client.query(text, values).finally(() => client.end());
   };
   const enqueue = (bucket: number) => sql<{ id: string }>`SELECT enqueue(${bucket}, 'test', '{}') AS id`;
 
@@ -163,10 +170,7 @@ describe("the sharded database", () => {
         ["s0", s0],
         ["s1", s1],
       ] as const) {
-        await db.readShard(
-          shard,
-          sql`UPDATE placement SET epoch = epoch + 1, map = ${map}, owned = ${owned}`,
-        );
+        await onPrimary(shard, "UPDATE placement SET epoch = epoch + 1, map = $1, owned = $2", [map, owned]);
       }
     };
     afterEach(async () => {

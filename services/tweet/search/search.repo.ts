@@ -46,6 +46,6 @@ export function countsMatching(
       WHERE NOT is_closed(author_id) AND author_id <> ALL(${without}::bigint[])
         AND (original IS NULL OR (original ->> 'author_id')::bigint <> ALL(${without}::bigint[]))
       GROUP BY 1, 2`,
-    { from: "anyone", partial: true },
+    { from: "session", partial: true },
   );
 }
