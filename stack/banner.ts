@@ -1,4 +1,6 @@
 import { readTopologyFile } from "../config/topology.ts";
+import { resourcesOf } from "../mixins/resources.ts";
+import type { Router } from "../mixins/shard-db/router.ts";
 import { redact } from "./external.ts";
 import type { RunningNodes } from "./nodes.ts";
 import type { Stack } from "./types.ts";
@@ -18,7 +20,7 @@ export function banner(options: {
       index === 0 ? "Metrics" : "",
       `http://127.0.0.1:${port}/metrics${nodes.metrics.length > 1 ? `  ${name}` : ""}`,
     ]),
-    ...shardLines(stack.topologyFile).map((line, index): [string, string] => [
+    ...shardLines(stack, resourcesOf(nodes.broker).db.router).map((line, index): [string, string] => [
       index === 0 ? "Shards" : "",
       line,
     ]),
@@ -50,9 +52,14 @@ export function curlLines(api: string): string[] {
   ];
 }
 
-function shardLines(topologyFile: string): string[] {
-  return readTopologyFile(topologyFile).shards.map(({ name, primary, replicas, buckets }) => {
-    const ranges = buckets.map(([first, last]) => `${first}-${last}`).join(",");
+/** The servers by the topology file, the buckets by the shard map: those move. */
+function shardLines({ topologyFile }: Stack, router: Router): string[] {
+  return readTopologyFile(topologyFile).shards.map(({ name, primary, replicas }) => {
+    const ranges =
+      router
+        .bucketsOf(name)
+        .map(([first, last]) => `${first}-${last}`)
+        .join(",") || "none";
     const standbys = replicas.length === 0 ? "" : `  replicas ${replicas.map(address).join(" ")}`;
     return `${name}  buckets ${ranges}  primary ${address(primary)}${standbys}`;
   });

@@ -24,10 +24,12 @@ export function bucketFor(at: Placement): number {
 export class Router {
   readonly epoch: number;
   readonly shards: string[];
+  readonly #map: ShardMap;
   readonly #byBucket: string[];
 
   /** Throws where a bucket is on no shard or on two. */
   constructor(map: ShardMap) {
+    this.#map = map;
     this.epoch = map.epoch;
     this.shards = map.shards.map(({ shard }) => shard);
     this.#byBucket = new Array(BUCKETS);
@@ -44,6 +46,11 @@ export class Router {
     }
     if (placed !== BUCKETS)
       throw new Error(`${BUCKETS - placed} buckets are on no shard in epoch ${map.epoch}`);
+  }
+
+  /** The ranges that a shard has; none where the map does not name it. */
+  bucketsOf(name: string): readonly BucketRange[] {
+    return this.#map.shards.find(({ shard }) => shard === name)?.buckets ?? [];
   }
 
   shardOf(at: Placement): string {

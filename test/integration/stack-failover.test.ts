@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { readTopologyFile } from "../../config/topology.ts";
+import { ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import type { ServerHandle } from "../../stack/index.ts";
 import { eventually } from "../support/roost.ts";
@@ -60,12 +61,12 @@ const standing = async (url: string) =>
   )[0];
 
 /** Whether a commit is acknowledged soon. */
-async function answerOf(written: Promise<unknown>): Promise<unknown> {
+async function answerOf(written: Promise<unknown>, withinMs = 700): Promise<unknown> {
   const answer = written.then(
     () => "acknowledged",
     (error: Error) => error.message,
   );
-  return Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 700, "waits"))]);
+  return Promise.race([answer, new Promise((resolve) => setTimeout(resolve, withinMs, "waits"))]);
 }
 
 describe("a synchronous shard of three servers", () => {
@@ -77,6 +78,30 @@ describe("a synchronous shard of three servers", () => {
     const first = await answerOf(written);
     for (const replica of replicas) replica.kill("SIGCONT");
     expect([first, await answerOf(written)]).toEqual(["waits", "acknowledged"]);
+  });
+
+  test("refuses a write that no replica has confirmed, and its repeat as well, which finds it done", async () => {
+    const { topologyFile } = stack;
+    const db = new ShardDb(readTopologyFile(topologyFile), {
+      poolSize: 2,
+      application: "test",
+      patienceMs: 1_000,
+    });
+    await db.open();
+    const replicas = [handle("pg-s0-1"), handle("pg-s0-2")];
+    const edge = () =>
+      db.write(
+        { bucket: 5 },
+        sql`INSERT INTO edges (src, kind, dst, id) VALUES (${5 << 12}, 'like', 1, next_id(5)) ON CONFLICT DO NOTHING`,
+      );
+    for (const replica of replicas) replica.kill("SIGSTOP");
+    const tries = [await answerOf(edge(), 5_000), await answerOf(edge(), 5_000)];
+    for (const replica of replicas) replica.kill("SIGCONT");
+    await db.close();
+    expect(tries).toEqual([
+      expect.stringContaining("not available"),
+      expect.stringContaining("not available"),
+    ]);
   });
 
   test("a killed primary is replaced by the replica that has most; it comes back as a replica, not as a primary", async () => {
