@@ -153,7 +153,8 @@ describe("a refresh token", () => {
     const { username } = await Client.signUp(urls[0], newName());
     const { refresh_token } = await logIn(username);
     const held = await HeldTable.of(roost.shards, "sessions");
-    await held.hold();
+    // Both have looked at the session before either exchanges the token.
+    await held.hold("writers");
     const asked = [refresh(refresh_token), refresh(refresh_token)];
     await eventually(async () => (await held.waiting()) >= 2, "both wait");
     await held.release();

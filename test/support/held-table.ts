@@ -21,8 +21,10 @@ export class HeldTable {
     return held;
   }
 
-  hold(): Promise<unknown> {
-    return this.#onEveryShard(`BEGIN; LOCK TABLE ${this.#table} IN ACCESS EXCLUSIVE MODE`);
+  /** From everybody, or only from who writes or locks rows. */
+  hold(from: "everybody" | "writers" = "everybody"): Promise<unknown> {
+    const mode = from === "everybody" ? "ACCESS EXCLUSIVE" : "EXCLUSIVE";
+    return this.#onEveryShard(`BEGIN; LOCK TABLE ${this.#table} IN ${mode} MODE`);
   }
 
   release(): Promise<unknown> {
