@@ -138,12 +138,13 @@ export class RedisStore {
   }
 
   #evaluate(script: Script, keys: string[], args: (string | number)[]): Promise<unknown> {
+    const { lua, sha } = this.clustered ? script.clustered : script.alone;
     return this.#guard(keys[0] ?? "", async () => {
       try {
-        return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);
+        return await this.#client.evalsha(sha, keys.length, ...keys, ...args);
       } catch (error) {
         if (Error.isError(error) && error.message.startsWith("NOSCRIPT")) {
-          return await this.#client.eval(script.lua, keys.length, ...keys, ...args);
+          return await this.#client.eval(lua, keys.length, ...keys, ...args);
         }
         throw error;
       }

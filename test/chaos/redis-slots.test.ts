@@ -12,6 +12,7 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
   let cluster: RedisCluster;
   let roost: Roost;
   let society: Society;
+  const stores: RedisStore[] = [];
   beforeAll(async () => {
     cluster = await RedisCluster.start();
     roost = await Roost.start({ shards: 2, redisUrl: cluster.url });
@@ -21,10 +22,18 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     await society.agree();
   });
   afterAll(async () => {
+    await Promise.all(stores.map((store) => store.close()));
     await roost.stop();
     await cluster.redis.destroy();
   });
 
+  /** A store of a test's own, closed in the end whatever becomes of the test. */
+  const openStore = async (prefix: string): Promise<RedisStore> => {
+    const store = new RedisStore(cluster.url, { prefix, maxAgeMs: 60_000 });
+    stores.push(store);
+    await store.open();
+    return store;
+  };
   const homeOf = (i: number): string => roost.store.keys.home(society.people[i]?.id ?? "");
   /** Lives while something is done, and for a round after it. Every request must be answered. */
   const liveWhile = async (work: () => Promise<unknown>): Promise<void> => {
@@ -99,8 +108,7 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
   });
 
   it("changes an entry that is still where its slot is leaving", async () => {
-    const store = new RedisStore(cluster.url, { prefix: "entry:", maxAgeMs: 60_000 });
-    await store.open();
+    const store = await openStore("entry:");
     const key = "entry:{2}:entry";
     await put(store, key, "old", 60_000);
     const { slot, home, other } = await cluster.placeOf(key);
@@ -115,14 +123,12 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     expect(await readThrough(store, ["id"], kind)).toEqual(new Map([["id", "new"]]));
     await move.finish();
     expect(await store.mget(["entry:{2}:kept"])).toEqual(["of now"]);
-    await store.close();
     from.disconnect();
     to.disconnect();
   });
 
   it("takes a list for missing when its master was deposed meanwhile and is in charge again", async () => {
-    const store = new RedisStore(cluster.url, { prefix: "again:", maxAgeMs: 60_000 });
-    await store.open();
+    const store = await openStore("again:");
     const key = "again:{1}:list";
     await buildWindow(store, key, async () => ({ ids: ["1"], floor: "0" }));
     const { home } = await cluster.placeOf(key);
@@ -134,7 +140,25 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     await cluster.takeOver(home, replica);
     await eventually(() => store.ping(), "Redis");
     expect(await readWindows(store, [key], { count: WHOLE })).toEqual(new Map());
-    await store.close();
+  });
+
+  it("takes a list for missing when its slot comes back from where a failover has lost pushes to it", async () => {
+    const store = await openStore("there-and-back:");
+    const key = "there-and-back:{3}:list";
+    await buildWindow(store, key, async () => ({ ids: ["1"], floor: "0" }));
+    const { slot, home, other } = await cluster.placeOf(key);
+    await cluster.move(home, other, [slot]);
+    await cluster.agreed();
+    const replica = await cluster.replicaOf(other);
+    await cluster.cutOff(replica, other);
+    await eventually(() => store.ping(), "Redis");
+    await pushToWindows(store, [key], "2");
+    await cluster.takeOver(replica, other);
+    await cluster.mend(replica);
+    await cluster.move(replica, home, [slot]);
+    await cluster.agreed();
+    await eventually(() => store.ping(), "Redis");
+    expect(await readWindows(store, [key], { count: WHOLE })).toEqual(new Map());
   });
 
   it("goes on where the master that a slot is moving to is killed half-way, and the move is given up", async () => {
