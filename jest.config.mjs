@@ -16,7 +16,7 @@ const onServers = {
 };
 
 export default {
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   projects: [
     { ...base, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },
     { ...onServers, displayName: "integration", testMatch: ["<rootDir>/test/integration/**/*.test.ts"] },

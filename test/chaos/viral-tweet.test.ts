@@ -2,8 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { scatter } from "../../mixins/shard-db/scatter.ts";
-import { errorCode } from "../../services/contracts/errors.ts";
-import { type Person, Roost } from "../support/roost.ts";
+import { type Person, patiently, Roost } from "../support/roost.ts";
 
 const FANS = 5_000;
 const FEWER = 2_000;
@@ -58,18 +57,6 @@ describe("a viral tweet", () => {
     return row?.n;
   };
 
-  /** As clients do: on a machine that is busy with other things, a connection may not be had in time. */
-  async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (errorCode(error) !== "UNAVAILABLE") throw error;
-        await sleep(100);
-      }
-    }
-  }
-
   /** So many fans do it at once; what is seen meanwhile. */
   async function burst(action: "graph.like" | "graph.unlike", many: number) {
     let [begun, done] = [0, 0];
@@ -81,7 +68,11 @@ describe("a viral tweet", () => {
     });
     while (done < many) {
       const least = done;
-      const [waits, value, count] = await Promise.all([rowWaits(), folded(), likeCount()]);
+      const [waits, value, count] = await Promise.all([
+        patiently(rowWaits),
+        patiently(folded),
+        patiently(likeCount),
+      ]);
       const [low, high] = action === "graph.like" ? [least, begun] : [FANS - begun, FANS - least];
       if (count < low || count > high) seen.wrong.push(`${count}, not ${low} to ${high}`);
       for (const query of waits) seen.waits.add(query);

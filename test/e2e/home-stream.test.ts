@@ -8,6 +8,7 @@ import { StreamReader } from "../support/streams.ts";
 
 describe("the stream of a home timeline, on two gateways", () => {
   let roost: Roost;
+  let gateways: RunningNode[];
   let urls: string[];
   let count = 0;
   const readers: StreamReader[] = [];
@@ -20,6 +21,15 @@ describe("the stream of a home timeline, on two gateways", () => {
     readers.push(reader);
     return reader;
   };
+  /**
+   * From now on a stream looks only when a nudge says so, and for what it was told of until that shows: how long the fan-out
+   * takes on a busy machine does not matter.
+   */
+  const lookOnlyWhenNudged = () => {
+    const never = 3_600_000;
+    const homeRetriesMs = new Array(300).fill(200);
+    Object.assign(limits.streams, { homePollMs: never, refreshMs: never, homeRetriesMs });
+  };
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
   beforeAll(async () => {
@@ -28,7 +38,8 @@ describe("the stream of a home timeline, on two gateways", () => {
     const others: RunningNode[] = [];
     for (const service of ["tweet", "timeline", "gateway", "gateway"])
       others.push(await roost.addNode({ SERVICES: service }));
-    urls = others.slice(2).map(({ broker }) => `http://127.0.0.1:${gatewayPort(broker)}`);
+    gateways = others.slice(2);
+    urls = gateways.map(({ broker }) => `http://127.0.0.1:${gatewayPort(broker)}`);
     for (const url of urls)
       await eventually(async () => (await fetch(`${url}/health/ready`)).ok, "a gateway that is ready");
   });
@@ -71,10 +82,17 @@ describe("the stream of a home timeline, on two gateways", () => {
   it("follows along: whom one follows from now on, and whom no longer, mutes or blocks", async () => {
     const [me, friend, muted, blocker] = [await person(), await person(), await person(), await person()];
     for (const who of [muted, blocker]) await me.follow(who);
-    // No look without a nudge comes to the rescue.
-    Object.assign(limits.streams, { homePollMs: 60_000 });
+    lookOnlyWhenNudged();
     const reader = await open(1, me);
+    const learns = jest.spyOn(gateways[1]?.broker ?? roost.broker, "call");
     await me.follow(friend);
+    // It is told of whom one follows, and asks; a tweet that comes before would wait for the next look.
+    const hasLearned = async () => {
+      const asked = learns.mock.calls.findIndex(([action]) => action === "timeline.authors");
+      return String(await learns.mock.results[asked]?.value).includes(friend.id);
+    };
+    await eventually(hasLearned, "the stream told of the follow");
+    learns.mockRestore();
     const heard = await friend.tweet("heard at once");
     await reader.has(heard);
     await me.request("POST", `/2/users/${me.id}/muting`, { target_user_id: muted.id });
@@ -154,7 +172,7 @@ describe("the stream of a home timeline, on two gateways", () => {
     const [me, friend] = [await person(), await person()];
     await me.follow(friend);
     // The feed's own look finds them, not that of the timeline.
-    Object.assign(limits.streams, { homePollMs: 60_000 });
+    lookOnlyWhenNudged();
     const spies = roost.nodes.map(({ broker }) =>
       jest.spyOn(broker, "broadcast").mockResolvedValue(undefined),
     );

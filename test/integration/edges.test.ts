@@ -1,7 +1,7 @@
 import { sql } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../../services/contracts/users.ts";
 import { addEdge, type EdgeKey, mirrorEdge, removeEdge } from "../../services/graph/edges.repo.ts";
-import { eventually, type Person, Roost } from "../support/roost.ts";
+import { eventually, type Person, patiently, Roost } from "../support/roost.ts";
 
 interface Row {
   src: Id;
@@ -163,7 +163,8 @@ describe("edges between users on any shards", () => {
         const [who, whom] = [random(people), random(people)];
         if (who === whom) continue;
         const action = actions[Math.floor(Math.random() * actions.length)] ?? "follow";
-        await roost.call(`graph.${action}`, { target_user_id: whom.id }, who).catch((error) => {
+        const act = () => roost.call(`graph.${action}`, { target_user_id: whom.id }, who);
+        await patiently(act).catch((error) => {
           if (error.type !== "FORBIDDEN") throw error;
         });
       }

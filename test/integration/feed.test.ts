@@ -12,6 +12,9 @@ import { Feed } from "../../services/gateway/streams/feed.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
+/** A feed that looks so seldom looks when it is nudged. */
+const NEVER_MS = 3_600_000;
+
 describe("the feed of new tweets", () => {
   let roost: Roost;
   let proxy: TcpProxy;
@@ -96,29 +99,33 @@ describe("the feed of new tweets", () => {
     const elsewhere = [await write(on("s0")), await write(on("s1"))];
     const there = [await write(on("s2")), await write(on("s2"))];
     await hasHeard(...elsewhere);
-    expect(heard).toEqual(elsewhere);
+    // One look may see the second alone: the shards are asked at the same time, each in its own.
+    expect(heard.toSorted()).toEqual(elsewhere.toSorted());
     proxy.open();
     await hasHeard(...there);
-    expect(heard).toEqual([...elsewhere, ...there]);
+    expect(heard.slice(elsewhere.length)).toEqual(there);
   });
 
   it("has more than a shard answers at a time", async () => {
     // What is not taken at the first look is further back than looks go.
-    Object.assign(limits.streams, { batch: 7, pollMs: 2_000, overlapMs: 500 });
+    Object.assign(limits.streams, { batch: 7, pollMs: NEVER_MS, overlapMs: 100 });
     feed = new Feed(callsOn(cutOff));
     await feed.subscribe(hear);
     const ids = await Promise.all(Array.from({ length: 60 }, () => write(on("s1"))));
+    await new Promise((resolve) => setTimeout(resolve, 2 * limits.streams.overlapMs));
+    feed.nudge();
     await hasHeard(...ids);
     expect(heard.toSorted()).toEqual(ids.toSorted());
   });
 
   it("does not have what was deleted before it looked", async () => {
-    Object.assign(limits.streams, { pollMs: 500 });
+    Object.assign(limits.streams, { pollMs: NEVER_MS });
     feed = new Feed(callsOn(cutOff));
     await feed.subscribe(hear);
     const gone = await write(people[0]);
     await roost.call("tweet.delete", { id: gone }, people[0]);
     const kept = await write(people[0]);
+    feed.nudge();
     await hasHeard(kept);
     expect(heard).toEqual([kept]);
   });

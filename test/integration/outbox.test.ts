@@ -4,6 +4,7 @@ import { OutboxDrain } from "../../mixins/outbox.ts";
 import type { PageHandler } from "../../mixins/outbox-worker.ts";
 import { RedisDown } from "../../mixins/redis/index.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
+import { scatter } from "../../mixins/shard-db/scatter.ts";
 import { unavailable } from "../../services/contracts/errors.ts";
 import { deadLetters } from "../../services/operator/dead-letters.repo.ts";
 import { eventually, Roost } from "../support/roost.ts";
@@ -50,7 +51,7 @@ describe("the outbox", () => {
 
   it("hands each job to one worker, however many there are, and counts no attempt that is not made", async () => {
     const names = Array.from({ length: 400 }, (_, i) => `job ${i}`);
-    await Promise.all(names.map(enqueue));
+    await scatter(names, 4, enqueue);
     const seen: { key: unknown; attempts: number }[] = [];
     for (let i = 0; i < 4; i++) {
       drain(async ({ key, attempts }) => {
@@ -146,7 +147,7 @@ describe("the outbox", () => {
       if (++tries < 3) throw new RedisDown("gone");
       return "done";
     });
-    await eventually(() => tries === 2, "two attempts");
+    await eventually(() => tries >= 2, "two attempts");
     await eventually(
       async () => (await left()).every(({ attempts }) => attempts <= 1),
       "attempts given back",

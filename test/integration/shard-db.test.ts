@@ -188,15 +188,13 @@ describe("the sharded database", () => {
     });
 
     it("lets no write pass while a mover holds the bucket, and refuses it if the bucket has gone", async () => {
-      let release = () => {};
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
+      const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const mover = db.transaction({ bucket: 0 }, async (tx) => {
         await tx.query(sql`SELECT pg_advisory_xact_lock(1, 150)`);
-        await held;
+        held.resolve();
+        await released.promise;
       });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await held.promise;
       let written = false;
       const write = db.write({ bucket: 150 }, enqueue(150)).finally(() => {
         written = true;
@@ -204,7 +202,7 @@ describe("the sharded database", () => {
       await new Promise((resolve) => setTimeout(resolve, 100));
       expect(written).toBe(false);
       await move(true);
-      release();
+      released.resolve();
       await mover;
       await write;
       expect(await db.readShard("s0", sql`SELECT id FROM outbox WHERE kind = 'test'`)).toEqual([]);

@@ -10,6 +10,7 @@ import { sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { scatter } from "../../mixins/shard-db/scatter.ts";
 import type { ActionName, ParamsOf, ResultOf } from "../../services/contracts/actions.ts";
+import { errorCode } from "../../services/contracts/errors.ts";
 import type { Tweet } from "../../services/contracts/tweets.ts";
 import { type RunningNode, startNode } from "../../services/node.ts";
 import { audit, auditAndMend } from "../../services/operator/audit.ts";
@@ -155,10 +156,7 @@ export class Roost {
 
   /** Waits until no job is due any more. */
   async settle(): Promise<void> {
-    for (let tries = 0; (await this.oracle.pendingJobs()) > 0; tries++) {
-      if (tries > 600) throw new Error("the outbox does not come to rest");
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    await eventually(async () => (await this.oracle.pendingJobs()) === 0, "an outbox at rest");
   }
 
   /** Waits until the first node has learned of the services of another. */
@@ -209,10 +207,29 @@ export class Roost {
   }
 }
 
-/** Waits until `condition` holds; for what comes about by itself. Throws after 15 s. */
+const RETRY_AFTER_MS = 100;
+
+/** Asks again where the answer is a 503, as clients do: on a machine that is busy a connection may not be had in time. */
+export async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (errorCode(error) !== "UNAVAILABLE") throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER_MS));
+    }
+  }
+}
+
+/** How long something may take that comes about by itself, on a machine that is busy with other things (ms). */
+const PATIENCE_MS = 45_000;
+const LOOK_EVERY_MS = 25;
+
+/** Waits until `condition` holds; for what comes about by itself. Throws after 45 s. */
 export async function eventually(condition: () => Promise<boolean> | boolean, what: string): Promise<void> {
-  for (let tries = 0; !(await condition()); tries++) {
-    if (tries > 300) throw new Error(`never came about: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  const until = Date.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (Date.now() > until) throw new Error(`never came about: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }
