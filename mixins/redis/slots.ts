@@ -29,6 +29,11 @@ export class SlotClient extends Cluster {
     return command.promise;
   }
 
+  /** One that was under way when the client was closed has ioredis ask again every so often, and the process go on for ever. */
+  override refreshSlotsCache(...[done]: Parameters<Cluster["refreshSlotsCache"]>): void {
+    if (this.status !== "end") super.refreshSlotsCache(done);
+  }
+
   /** What ioredis does about an error: it calls one of the handlers. `ttl` is the command's own. */
   override handleError(
     error: Error,
