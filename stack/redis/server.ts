@@ -31,6 +31,9 @@ export function redisServer(context: RedisContext, name: string, port: number, e
       // Redis holds nothing that cannot be rebuilt from Postgres: a restart begins empty.
       'save ""',
       "appendonly no",
+      // What a replica gets from its master it would keep in a file, and come back with: in a cluster with keys of slots that
+      // have moved since, which it then takes for slots on their way to it.
+      "rdb-del-sync-files yes",
       "maxmemory 512mb",
       "maxmemory-policy allkeys-lru",
       "repl-diskless-sync yes",

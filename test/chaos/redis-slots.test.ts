@@ -161,6 +161,23 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     expect(await readWindows(store, [key], { count: WHOLE })).toEqual(new Map());
   });
 
+  it("starts a master again without what it had as a replica: it claims no slot that has moved since", async () => {
+    const store = await openStore("before:");
+    const key = "before:{4}:kept";
+    await store.setAll([[key, "kept"]], 60_000);
+    const { slot, home, other } = await cluster.placeOf(key);
+    const replica = await cluster.replicaOf(home);
+    await cluster.follow(replica, other);
+    await cluster.follow(replica, home);
+    await cluster.move(home, other, [slot]);
+    await cluster.agreed();
+    await cluster.takeOver(replica, home);
+    replica.kill();
+    await replica.restart();
+    expect(await cluster.redis.ask(replica, (client) => client.call("CLUSTER", "NODES"))).not.toContain("[");
+    await eventually(() => cluster.linked(home), "the old master in sync");
+  });
+
   it("goes on where the master that a slot is moving to is killed half-way, and the move is given up", async () => {
     const unhandled: unknown[] = [];
     const onUnhandled = (reason: unknown) => void unhandled.push(reason);

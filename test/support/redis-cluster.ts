@@ -63,6 +63,16 @@ export class RedisCluster {
     return this.redis.ask(replica, async (client) => /link_status:up/.test(await client.info("replication")));
   }
 
+  /** A replica follows this master, beginning with a copy of all that this one has. */
+  async follow(replica: ServerHandle, master: ServerHandle): Promise<void> {
+    const id = await this.redis.ask(master, (client) => client.call("CLUSTER", "MYID"));
+    await this.redis.ask(replica, (client) => client.call("CLUSTER", "REPLICATE", String(id)));
+    await eventually(async () => {
+      const [, , port, state] = await this.redis.ask(replica, (client) => client.role());
+      return port === master.port && state === "connected";
+    }, `${replica.name} in sync`);
+  }
+
   /** A replica keeps what it has, and gets nothing more. */
   async cutOff(replica: ServerHandle, master: ServerHandle): Promise<void> {
     await this.redis.ask(replica, (client) => client.config("SET", "masterauth", "wrong"));
