@@ -1,6 +1,6 @@
 import type { Topology } from "../config/topology.ts";
 import { withShards } from "../services/operator/shards/change-map.ts";
-import { type MapEntry, withServers } from "../services/operator/shards/map.ts";
+import { type MapEntry, nextEpoch, withServers } from "../services/operator/shards/map.ts";
 import { ShardServers } from "../services/operator/shards/servers.ts";
 
 /** The URLs of each shard's servers, whatever their roles. */
@@ -19,7 +19,7 @@ export function nameServers(topology: Topology, servers: ServersOf, only?: strin
       (entries, shard) => withServers(entries, shard, servers.get(shard) ?? []),
       found.map,
     );
-    await found.spread({ epoch: found.epoch + 1, map });
+    await found.spread({ epoch: nextEpoch(found.epoch), map });
     return changed;
   });
 }

@@ -101,9 +101,9 @@ export function isDemoted(error: unknown): boolean {
   return DEMOTED.has(sqlState(error) ?? "");
 }
 
-/** Turns an outage into the catalogue's 503; hands any other error back as it is. */
+/** Turns an outage, or a map that no refresh makes fit, into the catalogue's 503; hands any other error back as it is. */
 export function translate(error: unknown, shard: string): unknown {
-  if (!isOutage(error) && !isDemoted(error)) return error;
+  if (!isOutage(error) && !isDemoted(error) && sqlState(error) !== "RS001") return error;
   const translated = unavailable(`Database shard ${shard}`);
   translated.cause = error;
   return translated;

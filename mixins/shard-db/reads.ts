@@ -19,7 +19,7 @@ export interface State {
 }
 
 export const STATE: Statement<State> = sql`
-  SELECT epoch::int, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS position, wal_timeline() AS timeline,
+  SELECT epoch::float8, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS position, wal_timeline() AS timeline,
          deposed_by IS NOT NULL AS deposed
   FROM placement`;
 

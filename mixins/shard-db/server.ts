@@ -37,7 +37,7 @@ class Unheard extends Error {}
 const LATE_MS = 250;
 
 const LOOK = `
-  SELECT p.shard, p.epoch::int, NOT isempty(p.leaving) AS leaving, p.deposed_by AS "deposedBy", replica,
+  SELECT p.shard, p.epoch::float8, NOT isempty(p.leaving) AS leaving, p.deposed_by AS "deposedBy", replica,
     CASE WHEN replica THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
            (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline) FROM pg_control_checkpoint() c, pg_control_recovery() r))
          ELSE wal_timeline() END AS timeline,

@@ -6,7 +6,7 @@ import { Router, type ShardMap } from "./router.ts";
 import type { Look, ShardServer } from "./server.ts";
 import { Shard } from "./shard.ts";
 
-const MAP = "SELECT epoch::int, map AS shards FROM placement";
+const MAP = "SELECT epoch::float8, map AS shards FROM placement";
 /** A shard that does not tell its map by then, in ms, may be about to count as hung; the others have it too. */
 const MAP_WITHIN = { first: 5_000, later: 500 } as const;
 
@@ -72,7 +72,10 @@ export class Shards {
     for (const shard of this.router.shards) callback(shard);
   }
 
-  /** Takes the map of the highest epoch that any shard holds, and brings it to those that lack it. Throws 503 where none answers. */
+  /**
+   * Takes the map of the highest epoch that any shard holds, and brings it to those that lack it. Where all have an older one
+   * than counted here, a failover has swallowed that: the older one counts again. Throws 503 where none answers.
+   */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined;
@@ -110,7 +113,8 @@ export class Shards {
     const all = Promise.allSettled(asked).then(async () => {
       const [newest] = [...held.values()].sort((a, b) => b.epoch - a.epoch);
       if (!newest) throw unavailable("The shard map");
-      await this.#adopt(newest);
+      const isLost = newest.epoch < before && held.size === this.#shards.size;
+      await this.#adopt(newest, isLost ? 0 : undefined);
       const behind = [...held].filter(([, { epoch }]) => epoch < newest.epoch);
       await Promise.allSettled(behind.map(([name]) => this.#bringMap(name, newest)));
     });
@@ -118,9 +122,10 @@ export class Shards {
     all.catch(() => {});
   }
 
-  /** From now on this map counts here, if it is newer; whether it is. */
-  async #adopt(map: ShardMap): Promise<boolean> {
-    if (this.#router && map.epoch <= this.#router.epoch) return false;
+  /** From now on this map counts here, if it is newer than what does; whether it is. */
+  async #adopt(map: ShardMap, than?: number): Promise<boolean> {
+    const isNewer = () => map.epoch > (than ?? this.#router?.epoch ?? -1);
+    if (!isNewer()) return false;
     const router = new Router(map);
     const joined = Promise.all(
       map.shards.map(({ shard, servers }) => {
@@ -131,8 +136,8 @@ export class Shards {
     );
     // A new shard that does not answer yet answers 503 for a moment; the others' map is not held up by it.
     await within(MAP_WITHIN.later, joined).catch(() => {});
+    if (!isNewer()) return true;
     const before = this.#router;
-    if (before && map.epoch <= before.epoch) return true;
     for (const name of before ? router.gained(before) : []) this.#shards.get(name)?.gainedBuckets();
     this.#router = router;
     const known = new Set(before?.shards);

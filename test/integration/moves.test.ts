@@ -85,7 +85,7 @@ describe("moving buckets", () => {
 
   it("gives writers who are in the buckets the time they need, and takes it in between", async () => {
     await moved.rows("s1", "BEGIN");
-    await moved.rows("s1", "SELECT enter_write('{7}', 1000000)");
+    await moved.rows("s1", "SELECT enter_write('{7}', (SELECT epoch FROM placement))");
     let refused = 0;
     const moving = move([7, 7], "s0", ({ pauseMs }) => {
       if (pauseMs === undefined || ++refused > 2) return;

@@ -210,6 +210,14 @@ describe("the sharded database", () => {
         1,
       );
     });
+
+    it("answers 503 where a shard has not what every map says that it has", async () => {
+      await onPrimary("s0", "UPDATE placement SET owned = '{}'", []);
+      await expect(db.write({ bucket: 150 }, enqueue(150))).rejects.toMatchObject({
+        type: "UNAVAILABLE",
+        code: 503,
+      });
+    });
   });
 
   it("answers 503 for a shard that cannot be reached, while the others answer", async () => {

@@ -4,6 +4,7 @@ import { BUCKETS, type ShardConfig } from "../../config/topology.ts";
 import { ShardDb, sql } from "../../mixins/shard-db/index.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { ShardServer } from "../../mixins/shard-db/server.ts";
+import { eventually } from "../support/roost.ts";
 import { createShards, type TestShards } from "../support/servers.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
@@ -96,5 +97,41 @@ describe("a process that has seen that buckets left a shard", () => {
     await proxy.close();
     await db.close();
     await shards.drop();
+  });
+});
+
+describe("a process that has heard of a map which a failover swallowed", () => {
+  it("goes back to the one that all shards have", async () => {
+    const shards = await createShards(2);
+    await migrate(shards.topology);
+    const [s0, s1] = shards.topology.shards as [ShardConfig, ShardConfig]; // two were made
+    const db = new ShardDb(shards.topology, { poolSize: 4, application: "test" });
+    await db.open();
+    const primaries = [await connected(s0.primary), await connected(s1.primary)];
+    const map = JSON.stringify([
+      { shard: "s0", buckets: [[10, 511]] },
+      {
+        shard: "s1",
+        buckets: [
+          [0, 9],
+          [512, 1023],
+        ],
+      },
+    ]);
+    try {
+      for (const each of primaries) {
+        await each.query("CREATE TABLE before AS SELECT * FROM placement");
+        await each.query("SELECT adopt_map(2, $1)", [map]);
+      }
+      await eventually(() => db.shardOf({ bucket: 3 }) === "s1", "the newer map");
+      for (const each of primaries)
+        await each.query("UPDATE placement SET epoch = b.epoch, map = b.map, owned = b.owned FROM before b");
+      await db.write({ bucket: 3 }, sql`SELECT enqueue(3, 'test', '{}')`);
+      expect(db.shardOf({ bucket: 3 })).toBe("s0");
+    } finally {
+      await Promise.all(primaries.map((each) => each.end()));
+      await db.close();
+      await shards.drop();
+    }
   });
 });

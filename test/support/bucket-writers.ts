@@ -97,7 +97,7 @@ export class BucketWriters {
   async #newestMap(): Promise<Router> {
     const answers = await Promise.all(
       [...this.#pools.values()].map((pool) =>
-        pool.query<ShardMap>("SELECT epoch::int, map AS shards FROM placement"),
+        pool.query<ShardMap>("SELECT epoch::float8, map AS shards FROM placement"),
       ),
     );
     const [newest] = answers.flatMap(({ rows }) => rows).sort((a, b) => b.epoch - a.epoch);

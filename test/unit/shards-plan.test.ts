@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { BUCKETS } from "../../config/topology.ts";
-import { type MapEntry, ownersOf, rangesOf, withRangeAt } from "../../services/operator/shards/map.ts";
+import {
+  type MapEntry,
+  nextEpoch,
+  ownersOf,
+  rangesOf,
+  withRangeAt,
+} from "../../services/operator/shards/map.ts";
 import { type PlannedMove, planBalance } from "../../services/operator/shards/plan.ts";
 
 const mapOf = (owners: string[], shards: string[]): MapEntry[] =>
@@ -95,5 +101,15 @@ describe("a plan that balances shards", () => {
       ),
       { numRuns: 30 },
     );
+  });
+});
+
+describe("the epoch of the next map", () => {
+  it("is the time, and greater than the latest whatever the clock says", () => {
+    const [before, next, after] = [Date.now(), nextEpoch(7), Date.now()];
+    expect(next).toBeGreaterThanOrEqual(before);
+    expect(next).toBeLessThanOrEqual(after);
+    const ahead = after + 60_000;
+    expect(nextEpoch(ahead)).toBe(ahead + 1);
   });
 });

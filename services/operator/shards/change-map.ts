@@ -1,6 +1,6 @@
 import type { Topology } from "../../../config/topology.ts";
 import { migrate } from "../../../mixins/shard-db/migrate.ts";
-import { withoutShard, withServers, withShard } from "./map.ts";
+import { nextEpoch, withoutShard, withServers, withShard } from "./map.ts";
 import { tableNames } from "./rows.repo.ts";
 import { askServer, bringMap, heldMap } from "./servers.repo.ts";
 import { connect, hostOf, ShardServers, ShardsError } from "./servers.ts";
@@ -32,7 +32,7 @@ export async function addShard(
     const map = known ? withServers(servers.map, shard, urls) : withShard(servers.map, shard, urls);
     const joining = await connect(primary);
     try {
-      const epoch = servers.epoch + 1;
+      const epoch = nextEpoch(servers.epoch);
       // The newcomer first: whoever meets the new map finds it ready.
       await bringMap(joining, epoch, map);
       await servers.spread({ epoch, map });
@@ -52,7 +52,7 @@ export async function setServers(
   const urls = [primary, ...replicas];
   await withShards(topology, new Map([[shard, urls]]), async (servers) => {
     servers.primary(shard);
-    await servers.spread({ epoch: servers.epoch + 1, map: withServers(servers.map, shard, urls) });
+    await servers.spread({ epoch: nextEpoch(servers.epoch), map: withServers(servers.map, shard, urls) });
     tell(`shard ${shard}: ${urls.map(hostOf).join(", ")}`);
   });
 }
@@ -60,7 +60,7 @@ export async function setServers(
 /** Takes a shard without buckets out of the map. Throws MapError where it has some. */
 export async function removeShard(topology: Topology, shard: string, tell: Told): Promise<void> {
   await withShards(topology, new Map(), async (servers) => {
-    await servers.spread({ epoch: servers.epoch + 1, map: withoutShard(servers.map, shard) });
+    await servers.spread({ epoch: nextEpoch(servers.epoch), map: withoutShard(servers.map, shard) });
     tell(`shard ${shard} is not in the map any more: its servers can be stopped`);
   });
 }

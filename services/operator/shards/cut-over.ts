@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { isOutage, sqlState } from "../../../mixins/shard-db/pools.ts";
-import type { MapEntry } from "./map.ts";
+import { type MapEntry, nextEpoch } from "./map.ts";
 import { decide, fence, keepArrival, now, openFence, openSnapshot, setMarker } from "./moves.repo.ts";
 import type { Move } from "./moving.ts";
 import { bringMap } from "./servers.repo.ts";
@@ -71,7 +71,7 @@ async function tryOnce(
   map: readonly MapEntry[],
 ): Promise<{ decided: boolean; ms: number }> {
   const { id, servers, source, target, range, onMove } = move;
-  const epoch = servers.epoch + 1;
+  const epoch = nextEpoch(servers.epoch);
   let begun = performance.now();
   let [committing, decided] = [false, false];
   try {
@@ -83,7 +83,7 @@ async function tryOnce(
     await arrival(move, marker, last, begun + BOUNDS.whole);
     await openSnapshot(snapshot);
     onMove({ step: "decide" });
-    if (!(await decide(gate, { id, epoch, map })))
+    if (!(await decide(gate, { id, map, epoch, before: servers.epoch })))
       throw new ShardsError("the shard map was changed meanwhile");
     committing = true;
     await gate.query("COMMIT");

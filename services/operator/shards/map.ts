@@ -19,6 +19,14 @@ export class MapError extends Error {
   override name = "MapError";
 }
 
+/**
+ * The epoch of the next map: when it is made, in ms since 1970, and greater than the latest. So one that a failover has
+ * swallowed, and that some processes have heard of, does not come again with another map.
+ */
+export function nextEpoch(latest: number): number {
+  return Math.max(latest + 1, Date.now());
+}
+
 /** The shard of each bucket. Throws MapError where one is on no shard or on two. */
 export function ownersOf(map: readonly MapEntry[]): string[] {
   const owners = new Array<string>(BUCKETS);

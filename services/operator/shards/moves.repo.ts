@@ -20,7 +20,7 @@ export interface MoveRow {
   outcome: "moved" | "taken back" | null;
 }
 
-const MOVE = `id, first, last, target, step, subscription::int, marker, decided_epoch::int, pauses, began_at, ended_at, outcome`;
+const MOVE = `id, first, last, target, step, subscription::int, marker, decided_epoch::float8, pauses, began_at, ended_at, outcome`;
 
 /** The move away from this shard that has not ended. */
 export async function moveUnderWay(source: pg.ClientBase): Promise<MoveRow | undefined> {
@@ -179,12 +179,12 @@ export async function fence(source: pg.ClientBase, [first, last]: BucketRange): 
 /** Gives the buckets away, in the transaction that fences. False where the map is not the one that was expected. */
 export async function decide(
   source: pg.ClientBase,
-  { id, epoch, map }: { id: string; epoch: number; map: readonly MapEntry[] },
+  { id, map, epoch, before }: { id: string; map: readonly MapEntry[]; epoch: number; before: number },
 ): Promise<boolean> {
   const { rows } = await source.query<{ taken: boolean }>(
     `WITH noted AS (UPDATE moves SET decided_epoch = $2, step = 'decided' WHERE id = $1 AND ended_at IS NULL RETURNING id)
-     SELECT epoch = $2 - 1 AND adopt_map($2, $3) AS taken FROM placement, noted`,
-    [id, epoch, JSON.stringify(map)],
+     SELECT epoch = $4 AND adopt_map($2, $3) AS taken FROM placement, noted`,
+    [id, epoch, JSON.stringify(map), before],
   );
   return rows[0]?.taken ?? false;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BUCKETS, type BucketRange } from "../../../config/topology.ts";
-import { ownersOf } from "./map.ts";
+import { nextEpoch, ownersOf } from "./map.ts";
 import {
   endMove,
   forgetMarkers,
@@ -124,7 +124,7 @@ async function takeBack(move: Move): Promise<void> {
     onMove({ step: "take-back", note: `page ${pages} of ${of}`, rows }),
   );
   // A decision that a failover swallowed was seen by nodes, perhaps: this map is newer than that.
-  await servers.spread({ epoch: servers.epoch + 2, map: servers.map });
+  await servers.spread({ epoch: nextEpoch(servers.epoch), map: servers.map });
   await end(move, "taken back");
 }
 
