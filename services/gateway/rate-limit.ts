@@ -82,10 +82,13 @@ export class RateLimiter {
     }
   }
 
-  /** Keeps how far a user or an app has seen each shard. False where Redis could not be told. */
+  /**
+   * Keeps how far a user or an app has seen each shard. False where that is not certain: Redis could not be told, or the one
+   * that this process has may have been deposed.
+   */
   async remember(bucket: number, name: string, seen: Seen): Promise<boolean> {
     const redis = this.#redis;
-    if (!redis) return false;
+    if (!redis?.readable) return false;
     const news = Object.entries(seen).flatMap(([shard, at]) => [shard, ...at.split(":")]);
     try {
       await redis.run(REMEMBER, [`${redis.keys.seenPrefix(bucket)}${name}`], [SEEN_FOR_MS, ...news]);
