@@ -21,7 +21,7 @@ describe("a burst of tweets", () => {
       authors.map(async (author) => (await roost.call("tweet.create", { text: "at once" }, author)).id),
     );
 
-    const reads = jest.spyOn(db, "readShard");
+    const reads = jest.spyOn(db, "readByIds");
     const fanout = new Fanout({
       db,
       metrics,
@@ -35,7 +35,8 @@ describe("a burst of tweets", () => {
       ids.map((id) => fanout.tweet({ id, kind: "tweet", key: { id }, cursor: null, attempts: 1, lost: 0 })),
     );
     expect(outcomes).toEqual(ids.map(() => "done"));
-    expect(reads.mock.calls.length).toBeLessThan(TWEETS);
+    expect(reads.mock.calls.length).toBeGreaterThan(0);
+    expect(reads.mock.calls.length).toBeLessThan(TWEETS / 2);
     const lists = await readWindows(roost.store, [home], { count: WHOLE });
     expect(lists.get(home)?.ids).toEqual(ids.toSorted().reverse());
   });

@@ -190,10 +190,10 @@ describe("tokens", () => {
     const cached = await signUp();
     await db.write(
       cached.user,
-      sql`UPDATE sessions SET access_expires = now() + interval '300 ms' WHERE user_id = ${cached.user.id}`,
+      sql`UPDATE sessions SET access_expires = now() + interval '2 seconds' WHERE user_id = ${cached.user.id}`,
     );
     expect(await authenticate(cached)).not.toBeNull();
-    await new Promise((resolve) => setTimeout(resolve, 350));
+    await new Promise((resolve) => setTimeout(resolve, 2_050));
     expect(await authenticate(cached)).toBeNull();
   });
 });

@@ -9,6 +9,9 @@ import { serverUrl } from "./servers.ts";
 
 const ROOT = new URL("../../", `file://${__filename}`).pathname;
 
+/** How often a process is started until it is given up. */
+const STARTS = 4;
+
 /** A process of `node services/main.ts`. */
 export interface ServiceProcess {
   service: string;
@@ -47,8 +50,21 @@ export class Cluster {
     await eventually(async () => (await fetch(`${this.url}/health/ready`)).ok, "a gateway that is ready");
   }
 
-  /** Starts one more process of a service, and waits until it is ready. */
+  /**
+   * Starts one more process of a service, and waits until it is ready. One that ends because a server did not answer in
+   * time, on a busy machine, is started again, as whoever runs processes does.
+   */
   async spawn(service: ServiceName, env: NodeJS.ProcessEnv = {}): Promise<ServiceProcess> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#spawn(service, env);
+      } catch (error) {
+        if (tries === STARTS || !String(error).includes("timeout expired")) throw error;
+      }
+    }
+  }
+
+  async #spawn(service: ServiceName, env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
     const nodeId = `${service}-${randomBytes(4).toString("hex")}`;
     const child = spawn("node", ["services/main.ts"], {
       cwd: ROOT,

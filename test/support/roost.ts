@@ -109,11 +109,9 @@ export class Roost {
     const { db } = this.resources;
     return scatter(Array.from({ length: count }), 16, async () => {
       const username = `p${randomBytes(6).toString("hex")}`;
-      const [row] = await db.write(
-        { handle: username },
-        sql<{ id: string }>`INSERT INTO users (id, username, name)
-          VALUES (next_id(${bucketOfHandle(username)}), ${username}, ${username}) RETURNING id`,
-      );
+      const added = sql<{ id: string }>`INSERT INTO users (id, username, name)
+        VALUES (next_id(${bucketOfHandle(username)}), ${username}, ${username}) RETURNING id`;
+      const [row] = await patiently(() => db.write({ handle: username }, added));
       return { id: row?.id ?? "", username };
     });
   }
