@@ -3,7 +3,7 @@ import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { addShard } from "../../services/operator/shards/change-map.ts";
 import { describeRanges } from "../../services/operator/shards/map.ts";
 import { moveBuckets } from "../../services/operator/shards/move.ts";
-import type { MoveStep } from "../../services/operator/shards/moving.ts";
+import { type MoveStep, WAITS } from "../../services/operator/shards/moving.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { settleAll } from "../../services/operator/shards/settle.ts";
 import { readStatus } from "../../services/operator/shards/status.ts";
@@ -46,7 +46,7 @@ describe("a shard that fails over while buckets move", () => {
       const onMove = ({ step }: { step: MoveStep }) => {
         if (step === at && failing) failover ??= stack.failover(failing);
       };
-      const waits = { announced: at ? 8_000 : 0, readers: 0 };
+      const waits = { ...WAITS, announced: at ? 8_000 : 0, readers: 0 };
       try {
         return await moveBuckets(servers, { range: RANGE, to, onMove, waits });
       } finally {

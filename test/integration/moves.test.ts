@@ -1,7 +1,7 @@
 import type { BucketRange } from "../../config/topology.ts";
 import { migrate } from "../../mixins/shard-db/migrate.ts";
 import { moveBuckets } from "../../services/operator/shards/move.ts";
-import type { MoveEvent, OnMove } from "../../services/operator/shards/moving.ts";
+import { type MoveEvent, type OnMove, WAITS } from "../../services/operator/shards/moving.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { FORGOTTEN, PLACED, UNPLACED, unknownTables } from "../../services/operator/shards/tables.ts";
 import { BucketWriters } from "../support/bucket-writers.ts";
@@ -27,7 +27,7 @@ describe("moving buckets", () => {
     const servers = await ShardServers.find(shards.topology);
     try {
       await servers.exclude();
-      return await moveBuckets(servers, { range, to, onMove, waits: { announced, readers: 0 } });
+      return await moveBuckets(servers, { range, to, onMove, waits: { ...WAITS, announced, readers: 0 } });
     } finally {
       await servers.close();
     }
@@ -135,6 +135,23 @@ describe("moving buckets", () => {
     expect(await moved.ownerOf(7)).toBe("s1");
     expect(await textsOn("s0")).toContain("the same on both sides");
     await expect(moved.abort()).rejects.toThrow("Nothing was deleted");
+    expect(await moved.abort({ accept: true })).toEqual(["moved"]);
+    await moved.expectNothingLeft();
+  });
+
+  it("deletes nothing where the target lost what had arrived, in a failover, until somebody has looked", async () => {
+    const [from, to] = [await moved.ownerOf(7), (await moved.ownerOf(7)) === "s0" ? "s1" : "s0"];
+    await write(from, "still there");
+    expect(await moved.mover([7, 7], to, "decided")).toBeUndefined();
+    const [subscription] = await moved.rows<{ name: string }>(
+      to,
+      `SELECT subname::text AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+       WHERE datname = current_database()`,
+    );
+    await moved.rows(to, `ALTER SUBSCRIPTION ${subscription?.name} DISABLE`);
+    for (const table of ["move_arrivals", "move_markers"]) await moved.rows(to, `DELETE FROM ${table}`);
+    await expect(moved.abort()).rejects.toThrow("not all rows have arrived");
+    expect(await textsOn(from)).toContain("still there");
     expect(await moved.abort({ accept: true })).toEqual(["moved"]);
     await moved.expectNothingLeft();
   });

@@ -4,6 +4,7 @@
  */
 import { readTopologyFile } from "../../config/topology.ts";
 import { moveBuckets } from "../../services/operator/shards/move.ts";
+import { WAITS } from "../../services/operator/shards/moving.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { settleAll } from "../../services/operator/shards/settle.ts";
 
@@ -17,7 +18,7 @@ const onMove = ({ step }: { step: string }) => {
 const servers = await ShardServers.find(readTopologyFile(file));
 try {
   await servers.exclude();
-  const waits = { announced: 0, readers: 0 };
+  const waits = { ...WAITS, announced: 0, readers: 0 };
   await settleAll(servers, onMove, { waits });
   const pauses = await moveBuckets(servers, { range: [Number(first), Number(last)], to, onMove, waits });
   console.log(JSON.stringify(pauses));

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import type { BucketRange } from "../../config/topology.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
+import type { OnMove } from "../../services/operator/shards/moving.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { settleAll } from "../../services/operator/shards/settle.ts";
 import { bucketSql, FORGOTTEN, PLACED } from "../../services/operator/shards/tables.ts";
@@ -11,6 +12,13 @@ import { eventually } from "./roost.ts";
 import type { TestShards } from "./servers.ts";
 
 const SCRIPT = new URL("mover.ts", `file://${__filename}`).pathname;
+
+interface Abort {
+  accept?: boolean;
+  onMove?: OnMove;
+  /** Called once nobody else moves buckets. */
+  onExcluded?: () => Promise<void>;
+}
 
 /** The shards of a test as a mover leaves them. */
 export class MovedShards {
@@ -76,13 +84,17 @@ export class MovedShards {
   }
 
   /** What `npm run shards -- abort` does. */
-  async abort({ accept = false } = {}): Promise<string[]> {
+  async abort({
+    accept = false,
+    onMove = () => {},
+    onExcluded = async () => {},
+  }: Abort = {}): Promise<string[]> {
     const servers = await ShardServers.find(this.#shards.topology);
     try {
       await servers.exclude();
-      return (await settleAll(servers, () => {}, { accept, waits: { announced: 0, readers: 0 } })).map(
-        ({ outcome }) => outcome,
-      );
+      await onExcluded();
+      const waits = { announced: 0, readers: 0, arrival: 500 };
+      return (await settleAll(servers, onMove, { accept, waits })).map(({ outcome }) => outcome);
     } finally {
       await servers.close();
     }

@@ -37,12 +37,14 @@ export type MoveStep =
 /** Told synchronously of every step before it is done. */
 export type OnMove = (event: MoveEvent) => void;
 
-/** What is left to the nodes (ms). */
+/** What is left to others (ms). */
 export interface Waits {
-  /** From the announcement to the fence: by then every node has looked at the source. */
+  /** To nodes, from the announcement to the fence: by then every node has looked at the source. */
   announced: number;
-  /** From the decision until the source's rows are deleted: those who read with an old map still find them. */
+  /** To them, from the decision until the source's rows are deleted: those who read with an old map still find them. */
   readers: number;
+  /** To the servers, until what had arrived at the target before it crashed has been sent there again. */
+  arrival: number;
 }
 
 /** One move as its steps see it. */
@@ -56,4 +58,4 @@ export interface Move {
   waits: Waits;
 }
 
-export const WAITS: Waits = { announced: 4_000, readers: 2_000 };
+export const WAITS: Waits = { announced: 4_000, readers: 2_000, arrival: 30_000 };

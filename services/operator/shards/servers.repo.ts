@@ -81,3 +81,22 @@ export async function bringMap(client: pg.Client, epoch: number, map: readonly M
   ]);
   return rows[0]?.taken ?? false;
 }
+
+/** The same, but only where this server's map is the one of an epoch; false where it has a newer one. */
+export async function replaceMap(
+  client: pg.Client,
+  expected: number,
+  { epoch, map }: ShardMapRow,
+): Promise<boolean> {
+  await client.query("BEGIN");
+  try {
+    const { rows } = await client.query<{ epoch: string }>("SELECT epoch FROM placement FOR UPDATE");
+    const isAsExpected = Number(rows[0]?.epoch) === expected;
+    if (isAsExpected) await bringMap(client, epoch, map);
+    await client.query("COMMIT");
+    return isAsExpected;
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => {});
+    throw error;
+  }
+}

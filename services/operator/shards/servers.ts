@@ -1,7 +1,7 @@
 import pg from "pg";
 import type { Topology } from "../../../config/topology.ts";
-import type { MapEntry, ShardMapRow } from "./map.ts";
-import { askServer, bringMap, heldMap, lockMovers, type ServerAnswer } from "./servers.repo.ts";
+import { type MapEntry, nextEpoch, type ShardMapRow } from "./map.ts";
+import { askServer, bringMap, heldMap, lockMovers, replaceMap, type ServerAnswer } from "./servers.repo.ts";
 
 const CONNECT_WITHIN_MS = 5_000;
 /** As long as the largest table takes to be read once (ms). */
@@ -179,6 +179,22 @@ export class ShardServers {
   async spread(newer: ShardMapRow = this.#newest): Promise<void> {
     this.#newest = newer;
     for (const { client } of this.primaries) await bringMap(client, newer.epoch, newer.map);
+  }
+
+  /**
+   * Brings all shards the newest map once more, under a newer epoch, a certain shard first. Nodes may know of a decision that
+   * was lost with the server that made it: from here on they bring it in vain. False, with nothing changed, where that
+   * shard has been brought it already; it is the newest map then.
+   */
+  async supersede(shard: string): Promise<boolean> {
+    const newer = { epoch: nextEpoch(this.epoch), map: this.map };
+    if (await replaceMap(this.primary(shard).client, this.epoch, newer)) {
+      await this.spread(newer);
+      return true;
+    }
+    await this.refresh();
+    await this.spread();
+    return false;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BUCKETS, type BucketRange } from "../../../config/topology.ts";
-import { nextEpoch, ownersOf } from "./map.ts";
+import { ownersOf } from "./map.ts";
 import {
   endMove,
   forgetMarkers,
@@ -25,8 +25,6 @@ import { type ShardServers, ShardsError } from "./servers.ts";
 /** The step of a move whose rows were found to differ after the decision. */
 export const DIFFERS = "differs";
 
-/** After a crash of the target what had arrived is sent again (ms). */
-const ARRIVES_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 100;
 const ALL: BucketRange = [0, BUCKETS - 1];
 
@@ -70,38 +68,47 @@ export async function settleAll(
       onMove,
       waits,
     };
-    const outcome = await settle(move);
+    const outcome = await settle(move, accept);
     settled.push({ id, range: move.range, source: source.shard, target: left.target, outcome });
   }
-  for (const { client } of servers.primaries) {
+  for (const { shard, client } of servers.primaries) {
     const unknown = await subscribedMoves(client);
-    for (const id of unknown) await unsubscribe(client, id);
-    if (unknown.length > 0) await deleteAstray(client, ALL);
+    if (unknown.length === 0) continue;
+    await servers.supersede(shard);
+    for (const id of unknown) {
+      await unsubscribe(client, id);
+      await forgetMarkers(client, id);
+    }
+    await deleteAstray(client, ALL);
   }
   for (const { client } of servers.primaries) {
-    for (const id of await publishedMoves(client)) await unpublish(client, id, null);
+    for (const id of await publishedMoves(client)) {
+      await unpublish(client, id, null);
+      await forgetMarkers(client, id);
+    }
     await unannounceAll(client);
   }
   return settled;
 }
 
 /** Finishes a move, or takes it back, as the shard map says: it holds the decision. */
-export async function settle(move: Move): Promise<"moved" | "taken back"> {
+export async function settle(move: Move, accept = false): Promise<"moved" | "taken back"> {
   const left = await moveLeftOver(move.source.client);
   if (!left || left.id !== move.id) return "taken back";
   await move.servers.refresh();
   const [first] = move.range;
   const decided = ownersOf(move.servers.map)[first] === move.target.shard;
-  await (decided ? finish(move) : takeBack(move));
+  if (!decided && !(await takeBack(move))) return settle(move, accept);
+  if (decided) await finish(move, accept);
   return decided ? "moved" : "taken back";
 }
 
-/** Finishes a move that was decided. */
-export async function finish(move: Move): Promise<void> {
+/** Finishes a move that was decided. `accept`: even if the target does not have all that the source had. */
+export async function finish(move: Move, accept = false): Promise<void> {
   const { range, source, servers, onMove } = move;
   const { marker, decided_epoch } = (await moveLeftOver(source.client)) ?? { marker: 0, decided_epoch: null };
   // Where the decision is known from other shards only, the source has lost its latest commits in a failover.
-  if (decided_epoch !== null) await requireArrival(move, marker);
+  if (decided_epoch !== null && !accept) await requireArrival(move, marker);
   await servers.refresh();
   await servers.spread();
   const readersGone = sleep(move.waits.readers);
@@ -115,17 +122,18 @@ export async function finish(move: Move): Promise<void> {
   await end(move, "moved");
 }
 
-/** Ends a move that was not decided as if it had never been. */
-async function takeBack(move: Move): Promise<void> {
+/** Ends a move that was not decided as if it had never been. False where it turns out that it was. */
+async function takeBack(move: Move): Promise<boolean> {
   const { range, target, servers, onMove } = move;
   await note(move, "take-back");
+  // Before anything is deleted: a decision that a failover swallowed may have been seen by nodes.
+  if (!(await servers.supersede(target.shard))) return false;
   await endReplication(move);
   await deleteAstray(target.client, range, ({ pages, of, rows }) =>
     onMove({ step: "take-back", note: `page ${pages} of ${of}`, rows }),
   );
-  // A decision that a failover swallowed was seen by nodes, perhaps: this map is newer than that.
-  await servers.spread({ epoch: nextEpoch(servers.epoch), map: servers.map });
   await end(move, "taken back");
+  return true;
 }
 
 async function end({ id, source, target, onMove }: Move, outcome: "moved" | "taken back"): Promise<void> {
@@ -148,8 +156,8 @@ async function endReplication(move: Move): Promise<void> {
 }
 
 /** Throws ShardsError where the target does not have, for good, all that the source had when it gave the buckets away. */
-async function requireArrival({ id, source, target }: Move, marker: number): Promise<void> {
-  const deadline = Date.now() + ARRIVES_WITHIN_MS;
+async function requireArrival({ id, source, target, waits }: Move, marker: number): Promise<void> {
+  const deadline = Date.now() + waits.arrival;
   while (!(await hasArrival(target.client, id, marker)) && !(await keepArrival(target.client, id, marker))) {
     if (Date.now() > deadline)
       throw new ShardsError(`not all rows have arrived. ${differs(id, source.shard, target.shard)}`);
