@@ -1,4 +1,5 @@
 import type { Batcher } from "../../../mixins/batcher.ts";
+import { retrySoon } from "../../../mixins/outbox.repo.ts";
 import { ignoreDown } from "../../../mixins/redis/leased.ts";
 import { bucketOf } from "../../../mixins/shard-db/ids.ts";
 import type { ShardDb, Tx } from "../../../mixins/shard-db/index.ts";
@@ -161,7 +162,13 @@ export class Accounts {
     await this.#reader.forget(id).catch(ignoreDown);
     const changed = await this.#repo.update(id, change);
     if (!changed) throw unknownUser(id);
-    await this.#reader.forget(id).then(() => this.#settled.add(changed.job), ignoreDown);
+    try {
+      await this.#reader.forget(id);
+      this.#settled.add(changed.job);
+    } catch (error) {
+      ignoreDown(error);
+      await retrySoon(this.#db, [changed.job], error);
+    }
     return publicUser(changed.row);
   }
 

@@ -200,8 +200,13 @@ export class SessionRepo {
     await tx.query(sql`DELETE FROM sessions WHERE bucket = ${bucket} AND id = ANY(${ids}::uuid[])`);
   }
 
-  /** Leaves it to the outbox to drop what Redis holds of an access token. */
+  /** Leaves it to the outbox to drop what Redis holds of an access token; until it has, nobody believes Redis. */
   async enqueueForget(tx: Tx, token: TokenRef): Promise<void> {
-    await tx.query(sql`SELECT enqueue(${token.bucket}, 'session', ${JSON.stringify(token)}::jsonb)`);
+    const [row] = await tx.query(
+      sql<{
+        job: string;
+      }>`SELECT enqueue(${token.bucket}, 'session', ${JSON.stringify(token)}::jsonb) AS job`,
+    );
+    await tx.query(sql`UPDATE outbox SET waits_for_redis = true WHERE id = ${row?.job}`);
   }
 }
