@@ -1,4 +1,5 @@
 import { readCommandLine, UsageError } from "../config/command-line.ts";
+import { EXIT, runCommand, stopping } from "./command.ts";
 import { FAIRNESS_ENV, fairness } from "./fairness.ts";
 import { fanout } from "./fanout.ts";
 import { homeRead } from "./home-read.ts";
@@ -33,24 +34,22 @@ Prints a line of JSON for each benchmark: ${Object.keys(BENCHES).join(", ")}; al
   --graph FILE  for policy: who follows whom, as lines "follower followee", plain or .gz
                 (default: ${HIGGS} where it is there, otherwise a generated graph of as many users)`;
 
-const stopping = new AbortController();
-
 /** Runs the benchmarks one after the other, each on a fresh stack. Returns the exit code. */
 async function main(args: string[]): Promise<number> {
   const options = { graph: { type: "string" }, help: { type: "boolean" } } as const;
   const { positionals: names, values } = readCommandLine({ args, allowPositionals: true, options });
   if (values.help) {
     console.log(USAGE);
-    return 0;
+    return EXIT.good;
   }
   const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
   if (unknown !== undefined) throw new UsageError(`unknown benchmark "${unknown}"`);
   for (const [name, run] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
     const say = (line: string) => console.error(`${name}: ${line}`);
-    console.log(JSON.stringify(await run({ signal: stopping.signal, say, graph: values.graph })));
+    console.log(JSON.stringify(await run({ signal: stopping, say, graph: values.graph })));
   }
-  return 0;
+  return EXIT.good;
 }
 
 /** Runs a benchmark against all services in one process; `env`: of the services. */
@@ -58,13 +57,4 @@ function onOneProcess(run: (setting: Setting) => Promise<BenchResult>, env?: Nod
   return ({ signal, say }) => inSetting(signal, say, run, env);
 }
 
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!stopping.signal.aborted)
-    console.error(`bench: ${Error.isError(error) ? error.message : String(error)}`);
-  if (error instanceof UsageError) console.error(USAGE);
-  process.exitCode = stopping.signal.aborted ? 130 : error instanceof UsageError ? 2 : 1;
-}
-process.exit();
+await runCommand("bench", () => main(process.argv.slice(2)), USAGE);

@@ -1,11 +1,11 @@
 import { writeFileSync } from "node:fs";
-import { UsageError } from "../../config/command-line.ts";
 import { readEnv } from "../../config/env.ts";
 import { audit } from "../../services/operator/audit.ts";
 import { describeFinding, type Finding } from "../../services/operator/audit-findings.ts";
+import { EXIT, runCommand, stopping } from "../command.ts";
 import { ApiClient, type Person } from "../load/client.ts";
 import { type Comparison, compareHomes, settle } from "../load/compare.ts";
-import { type Graph, GraphError, readGraph } from "../load/graph.ts";
+import { type Graph, readGraph } from "../load/graph.ts";
 import { Oracle } from "../load/oracle.ts";
 import { firstTweets, followAll, type Run, signUpAll } from "../load/phases.ts";
 import { sample, seededRandom } from "../load/random.ts";
@@ -19,9 +19,6 @@ import { type Grown, grow } from "./steps.ts";
 import { type Acknowledged, missing, traffic } from "./traffic.ts";
 
 const COMPARED = 100;
-const EXIT = { good: 0, bad: 1, usage: 2, interrupted: 130 } as const;
-
-const stopping = new AbortController();
 
 /** Brings up one primary, loads the graph, grows under load, checks. Returns the exit code. */
 async function main(): Promise<number> {
@@ -36,7 +33,7 @@ async function main(): Promise<number> {
     split: false,
     workers: 1,
     onProgress: say,
-    signal: stopping.signal,
+    signal: stopping,
   } as const;
   const roost = await startOwnStack(own);
   try {
@@ -55,7 +52,7 @@ async function run(options: GrowOptions, graph: Graph, roost: OwnStack): Promise
   const { concurrency } = options;
   const client = new ApiClient(roost.url, concurrency);
   const random = seededRandom(options.seed);
-  const before: Run = { client, recorder: new Recorder(), random, concurrency, signal: stopping.signal };
+  const before: Run = { client, recorder: new Recorder(), random, concurrency, signal: stopping };
   try {
     const accounts = await signUpAll(before, graph);
     const people = accounts.filter((person) => person !== undefined);
@@ -106,7 +103,7 @@ async function growUnder(
 async function compare(after: Run, roost: OwnStack, people: Person[]): Promise<Comparison> {
   const oracle = new Oracle(roost.topologyFile);
   try {
-    const { pending } = await settle(oracle, stopping.signal);
+    const { pending } = await settle(oracle, stopping);
     const compared = await compareHomes(after, oracle, people);
     return { ...compared, pendingJobs: pending, deadLetters: await oracle.deadLetters() };
   } finally {
@@ -127,14 +124,4 @@ function say(line: string): void {
   console.log(`grow: ${line}`);
 }
 
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (stopping.signal.aborted) process.exitCode = EXIT.interrupted;
-  else {
-    console.error(`grow: ${Error.isError(error) ? error.message : String(error)}`);
-    process.exitCode = error instanceof UsageError || error instanceof GraphError ? EXIT.usage : EXIT.bad;
-  }
-}
-process.exit();
+await runCommand("grow", main);

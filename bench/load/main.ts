@@ -1,9 +1,8 @@
-import { UsageError } from "../../config/command-line.ts";
-import { TopologyError } from "../../config/topology.ts";
+import { EXIT, runCommand, stopping } from "../command.ts";
 import { startOwnStack } from "../own-stack.ts";
 import { ApiClient, type Person } from "./client.ts";
 import { type Comparison, compareHomes, settle } from "./compare.ts";
-import { type Graph, GraphError, readGraph } from "./graph.ts";
+import { type Graph, readGraph } from "./graph.ts";
 import { LagWatch, PROBED_FOLLOWERS } from "./lag.ts";
 import { runMix } from "./mix.ts";
 import { type LoadOptions, parseLoadOptions, USAGE } from "./options.ts";
@@ -14,11 +13,6 @@ import { Recorder } from "./recorder.ts";
 import { isGood, type LoadResult, renderReport, writeJson } from "./report.ts";
 
 const COMPARED = 100;
-const EXIT = { good: 0, bad: 1, usage: 2, interrupted: 130 } as const;
-
-const BAD_INPUT = [UsageError, GraphError, TopologyError];
-
-const stopping = new AbortController();
 
 /** Reads the graph, loads it into a Roost, drives the mix, compares. Returns the exit code. */
 async function main(): Promise<number> {
@@ -32,7 +26,7 @@ async function main(): Promise<number> {
   say(describe(graph, options));
   const roost = options.target
     ? { ...options.target, stop: async () => {} }
-    : await startOwnStack({ ...options, onProgress: say, signal: stopping.signal });
+    : await startOwnStack({ ...options, onProgress: say, signal: stopping });
   try {
     const result = await load(options, graph, roost);
     console.log(renderReport(result));
@@ -53,11 +47,11 @@ async function load(
   const probes = new ApiClient(target.url, PROBED_FOLLOWERS);
   const oracle = new Oracle(target.topologyFile);
   const cut = () => void Promise.all([client.close(), probes.close()]);
-  stopping.signal.addEventListener("abort", cut, { once: true });
+  stopping.addEventListener("abort", cut, { once: true });
   try {
     const { concurrency } = options;
     const random = seededRandom(options.seed);
-    const run: Run = { client, recorder, random, concurrency, signal: stopping.signal };
+    const run: Run = { client, recorder, random, concurrency, signal: stopping };
     const deadBefore = await oracle.deadLetters();
     const accounts = await signUpAll(run, graph);
     const people = accounts.filter((person) => person !== undefined);
@@ -65,7 +59,7 @@ async function load(
     await followAll(run, graph, accounts);
     await firstTweets(run, people);
     // The mix begins at rest: what the first tweets have left to do is no part of it.
-    await settle(oracle, stopping.signal);
+    await settle(oracle, stopping);
     const lag = new LagWatch(run, probes, followersOf(graph, accounts));
     await runMix(run, people, {
       ...options,
@@ -73,12 +67,12 @@ async function load(
       onComposed: (author, id, acceptedAt) => lag.composed(author, id, acceptedAt),
     });
     await lag.settle();
-    const { ms, pending } = await settle(oracle, stopping.signal);
+    const { ms, pending } = await settle(oracle, stopping);
     const compared = await compareHomes(run, oracle, sample(people, COMPARED, random));
     const deadLetters = (await oracle.deadLetters()) - deadBefore;
     return resultOf(options, graph, recorder, ms, { ...compared, pendingJobs: pending, deadLetters });
   } finally {
-    stopping.signal.removeEventListener("abort", cut);
+    stopping.removeEventListener("abort", cut);
     await Promise.all([client.close(), probes.close(), oracle.close()]);
   }
 }
@@ -125,14 +119,4 @@ function say(line: string): void {
   console.log(`load: ${line}`);
 }
 
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (stopping.signal.aborted) process.exitCode = EXIT.interrupted;
-  else {
-    console.error(`load: ${Error.isError(error) ? error.message : String(error)}`);
-    process.exitCode = BAD_INPUT.some((kind) => error instanceof kind) ? EXIT.usage : EXIT.bad;
-  }
-}
-process.exit();
+await runCommand("load", main);

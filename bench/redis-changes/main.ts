@@ -1,5 +1,6 @@
 /** `npm run redis-changes`: what clients see while Redis fails over and is resharded. See docs/proofs.md. */
 import { readCommandLine, UsageError } from "../../config/command-line.ts";
+import { EXIT, runCommand, stopping } from "../command.ts";
 import { ApiClient, type Person } from "../load/client.ts";
 import { compareHomes, settle } from "../load/compare.ts";
 import { runMix } from "../load/mix.ts";
@@ -22,7 +23,6 @@ const USAGE = `Usage: npm run redis-changes [-- sentinel|cluster]
 Brings up a Roost, five processes, on Redis under Sentinel or on a Redis Cluster (both, one after the other, where none
 is named), and keeps ${PER_SECOND} requests a second coming while masters die and slots move.`;
 
-const stopping = new AbortController();
 const say = (line: string) => console.error(`redis-changes: ${line}`);
 
 /** Returns the exit code: 0 where nobody saw an error for 5 s, nothing was lost and every timeline is right. */
@@ -31,7 +31,7 @@ async function main(args: string[]): Promise<number> {
   const { positionals, values } = readCommandLine({ args, allowPositionals: true, options });
   if (values.help) {
     console.log(USAGE);
-    return 0;
+    return EXIT.good;
   }
   const topologies = { sentinel: "replicas", cluster: "sharded" } as const;
   const unknown = positionals.find((name) => !Object.hasOwn(topologies, name));
@@ -39,7 +39,6 @@ async function main(args: string[]): Promise<number> {
   let good = true;
   for (const [name, topology] of Object.entries(topologies)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
-    const { signal } = stopping;
     const options = {
       topology,
       replicas: 0,
@@ -47,7 +46,7 @@ async function main(args: string[]): Promise<number> {
       workers: 1,
       keepAlive: false,
       onProgress: say,
-      signal,
+      signal: stopping,
     };
     const roost = await startOwnStack(options);
     try {
@@ -57,7 +56,7 @@ async function main(args: string[]): Promise<number> {
       await roost.stop();
     }
   }
-  return good ? 0 : 1;
+  return good ? EXIT.good : EXIT.bad;
 }
 
 async function watch(roost: OwnStack): Promise<boolean> {
@@ -65,7 +64,7 @@ async function watch(roost: OwnStack): Promise<boolean> {
   const client = new ApiClient(roost.url, CONNECTIONS);
   const oracle = new Oracle(roost.topologyFile);
   const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, stopping.signal]);
+  const signal = AbortSignal.any([over.signal, stopping]);
   const run: Run = { client, recorder: journal, random: seededRandom(1), concurrency: CONNECTIONS, signal };
   try {
     const people = await settleIn(run);
@@ -83,8 +82,8 @@ async function watch(roost: OwnStack): Promise<boolean> {
     const chapters = journal.chapters();
     over.abort();
     await load;
-    const { pending } = await settle(oracle, stopping.signal);
-    const compared = await compareHomes({ ...run, signal: stopping.signal }, oracle, people);
+    const { pending } = await settle(oracle, stopping);
+    const compared = await compareHomes({ ...run, signal: stopping }, oracle, people);
     const truth = new Map(
       await Promise.all(
         people.map(async ({ id }): Promise<[string, Set<string>]> => [id, new Set(await oracle.homeOf(id))]),
@@ -118,13 +117,4 @@ async function settleIn(run: Run): Promise<Person[]> {
   return accounts.filter((person) => person !== undefined);
 }
 
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stopping.abort());
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!stopping.signal.aborted)
-    console.error(`redis-changes: ${Error.isError(error) ? (error.stack ?? error.message) : String(error)}`);
-  if (error instanceof UsageError) console.error(USAGE);
-  process.exitCode = stopping.signal.aborted ? 130 : error instanceof UsageError ? 2 : 1;
-}
-process.exit();
+await runCommand("redis-changes", () => main(process.argv.slice(2)), USAGE);
