@@ -13,17 +13,19 @@ export interface Standing {
 
 export const SUPERUSER = "postgres";
 const CONNECT_BOUND_MS = 2_000;
+const PROMOTE_BOUND_S = 60;
+/** A server that hangs holds up nobody for good, in ms; a checkpoint, which a copy begins with, may take long. */
+const QUERY_BOUND_MS = 5 * 60_000;
 
 /**
- * Runs `use` on a connection as the superuser, to the database `postgres`. What it commits waits for no standby; each
- * query may take `queryBoundMs` where that is given.
- * @throws where the server does not answer within two seconds
+ * Runs `use` on a connection as the superuser, to the database `postgres`. What it commits waits for no standby.
+ * @throws where the server does not answer within two seconds, or a query takes longer than `queryBoundMs`
  */
 export async function withAdmin<T>(
   member: Pick<Member, "port">,
   password: string,
   use: (client: Client) => Promise<T>,
-  queryBoundMs?: number,
+  queryBoundMs = QUERY_BOUND_MS,
 ): Promise<T> {
   const client = new Client({
     query_timeout: queryBoundMs,
@@ -54,13 +56,18 @@ export function standingOf(member: Pick<Member, "port">, password: string): Prom
   return withAdmin(member, password, ask, CONNECT_BOUND_MS);
 }
 
+/**
+ * A replica that receives nothing any more has the timeline of its newest WAL: what its control file says is as old as its
+ * latest restartpoint. (A history file tells nothing: it has that of a timeline that it cannot follow, too.)
+ */
 const STANDING = `
   WITH here AS (
     SELECT pg_is_in_recovery() AS replica,
       CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
            ELSE pg_current_wal_lsn() END AS position)
   SELECT replica, position, pg_wal_lsn_diff(position, '0/0')::text AS bytes,
-    CASE WHEN replica THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))
+    CASE WHEN replica THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
+           (SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}'))
          ELSE ('x' || left(pg_walfile_name(position), 8))::bit(32)::int END AS timeline
   FROM here`;
 
@@ -97,8 +104,10 @@ export async function reload(client: Client): Promise<void> {
 
 /** Makes a replica the primary and waits until it is. Throws where it is not within a minute. */
 export async function promote(client: Client): Promise<void> {
-  const { rows } = await client.query("SELECT NOT pg_is_in_recovery() OR pg_promote(true, 60) AS promoted");
-  if (!rows[0].promoted) throw new Error("it was not promoted within 60 s");
+  const { rows } = await client.query("SELECT NOT pg_is_in_recovery() OR pg_promote(true, $1) AS promoted", [
+    PROMOTE_BOUND_S,
+  ]);
+  if (!rows[0].promoted) throw new Error(`it was not promoted within ${PROMOTE_BOUND_S} s`);
 }
 
 /** Which of a primary's standbys stream, by the names of their servers. */

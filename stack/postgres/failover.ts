@@ -23,6 +23,10 @@ interface Candidate extends ShardServer {
 }
 
 const HANDOVER_MS = 5_000;
+/** A replica that hangs once the primary has been fenced is waited for so long. */
+const ANSWER_BOUND_MS = 15_000;
+/** It gives up by itself before that, unless it hangs. */
+const PROMOTED_BOUND_MS = 65_000;
 const FOLLOW_BOUND_MS = 10_000;
 const SETTLED_MS = 60;
 
@@ -44,9 +48,9 @@ export async function failOver(
     await fence(shard, old);
     step(`fenced ${old.server.name}`);
   }
-  const chosen = await mostAdvanced(shard);
+  const chosen = await mostAdvanced(shard, acceptLoss);
   step(`chose ${chosen.server.name}, which has ${chosen.standing.position}`);
-  await shard.on(chosen, promote);
+  await shard.on(chosen, promote, PROMOTED_BOUND_MS);
   const { timeline } = await standingOf(chosen.member, shard.context.state.secrets.superuser);
   step(`promoted ${chosen.server.name} to timeline ${timeline}`);
   const aside = fate === "untouched" ? undefined : shard.setAside(old, fate === "fenced" ? "deposed" : "old");
@@ -77,14 +81,18 @@ function steps(say: (line: string) => void): (done: string) => void {
 }
 
 async function requireReplicas(shard: Shard, acceptLoss: boolean): Promise<void> {
-  const answers = await candidates(shard);
+  const obstacle = obstacleTo(shard, await candidates(shard), acceptLoss);
+  if (obstacle !== undefined) throw new Error(obstacle);
+}
+
+/** Why none of those that answer can be promoted, in a line; undefined: the most advanced can. */
+function obstacleTo(shard: Shard, answers: Candidate[], acceptLoss: boolean): string | undefined {
+  if (answers.length === 0) return `shard ${shard.name}: no replica answers, so none can be promoted`;
+  const isDone = answers.some(({ standing }) => standing.role === "primary");
   const silent = shard.standbys.filter(({ server }) => !answers.some((each) => each.server === server));
-  if (answers.length === 0)
-    throw new Error(`shard ${shard.name}: no replica answers, so none can be promoted`);
-  if (shard.context.state.sync && silent.length > 0 && !acceptLoss)
-    throw new Error(
-      `shard ${shard.name}: ${silent.map(({ server }) => server.name).join(", ")} may alone hold acknowledged writes and does not answer: start it, or say --accept-loss`,
-    );
+  if (isDone || acceptLoss || !shard.context.state.sync || silent.length === 0) return undefined;
+  const names = silent.map(({ server }) => server.name).join(", ");
+  return `shard ${shard.name}: ${names} may alone hold acknowledged writes and does not answer: end its process if it hangs, it is started again; or say --accept-loss`;
 }
 
 async function fence(shard: Shard, old: ShardServer): Promise<void> {
@@ -107,13 +115,17 @@ async function candidates(shard: Shard): Promise<Candidate[]> {
 }
 
 /** Once no replica gets any further: what was on its way when the primary ended has arrived, or never will. */
-async function mostAdvanced(shard: Shard): Promise<Candidate> {
+async function mostAdvanced(shard: Shard, acceptLoss: boolean): Promise<Candidate> {
+  const deadline = Date.now() + ANSWER_BOUND_MS;
   for (let before = ""; ; await sleep(SETTLED_MS)) {
     const ranked = (await candidates(shard)).toSorted(byProgress);
-    const [first] = ranked;
-    if (first === undefined) throw new Error(`shard ${shard.name}: its replicas do not answer any more`);
+    const obstacle = obstacleTo(shard, ranked, acceptLoss);
+    if (obstacle !== undefined && Date.now() > deadline)
+      throw new Error(`${obstacle}. The primary has been fenced: run this again`);
     const now = ranked.map(({ server, standing }) => `${server.name} ${standing.position}`).join();
-    if (now === before || first.standing.role === "primary") return first;
+    const [first] = ranked;
+    const isSettled = now === before || first?.standing.role === "primary";
+    if (first !== undefined && obstacle === undefined && isSettled) return first;
     before = now;
   }
 }

@@ -225,13 +225,15 @@ export class Shard {
       return currentPosition(client);
     });
     await Promise.all(
-      standbys.map((standby) => this.on(standby, (client) => until(() => hasReplayed(client, position)))),
+      standbys.map((standby) =>
+        this.on(standby, (client) => until(() => hasReplayed(client, position)), boundMs),
+      ),
     );
   }
 
-  /** Runs something as the superuser of one server. Throws where it does not answer within two seconds. */
-  on<T>({ member }: ShardServer, use: (client: Client) => Promise<T>): Promise<T> {
-    return withAdmin(member, this.context.state.secrets.superuser, use);
+  /** Runs something as the superuser of one server. Throws where it does not answer (see withAdmin). */
+  on<T>({ member }: ShardServer, use: (client: Client) => Promise<T>, queryBoundMs?: number): Promise<T> {
+    return withAdmin(member, this.context.state.secrets.superuser, use, queryBoundMs);
   }
 
   onPrimary<T>(use: (client: Client) => Promise<T>): Promise<T> {

@@ -168,6 +168,46 @@ describe("a synchronous shard of three servers", () => {
     expect(await count(shard().primary)).toBe(25);
   });
 
+  /** One replica receives nothing any more, so that the other one alone has what is written then; its name. */
+  const writtenToOneReplicaAlone = async (behind: string) => {
+    await query(stack.adminUrl(behind), "ALTER SYSTEM SET primary_conninfo = ''");
+    await query(stack.adminUrl(behind), "SELECT pg_reload_conf()");
+    await eventually(
+      async () => (await query(stack.adminUrl(behind), "SELECT FROM pg_stat_wal_receiver")).length === 0,
+      "a replica that receives nothing",
+    );
+    await query(shard().primary, "INSERT INTO kept DEFAULT VALUES");
+    return (
+      shard()
+        .replicas.map(nameAt)
+        .find((name) => name !== behind) ?? ""
+    );
+  };
+
+  test("the replica that has most is promoted, though its latest checkpoint was before the failover before", async () => {
+    const old = nameAt(shard().primary) ?? "";
+    await stack.failover("s0", { onProgress });
+    const ahead = await writtenToOneReplicaAlone(old);
+    handle(nameAt(shard().primary) ?? "").kill("SIGKILL");
+    await stack.failover("s0", { onProgress });
+    expect(nameAt(shard().primary)).toBe(ahead);
+    expect(await count(shard().primary)).toBe(26);
+  });
+
+  test("a replica that hangs once the primary is fenced, and may alone hold what was acknowledged, is waited for", async () => {
+    const ahead = await writtenToOneReplicaAlone(nameAt(shard().replicas[0] ?? "") ?? "");
+    await stack.failover("s0", {
+      onProgress: (line) => {
+        if (!line.startsWith("fenced")) return;
+        handle(ahead).kill("SIGSTOP");
+        // Longer than it takes to choose among those that answer.
+        setTimeout(() => handle(ahead).kill("SIGCONT"), 7_000);
+      },
+    });
+    expect(nameAt(shard().primary)).toBe(ahead);
+    expect(await count(shard().primary)).toBe(27);
+  });
+
   test("one that is brought back as it was gets no quorum, and no place in the next run", async () => {
     const { primary } = shard();
     const old = handle(nameAt(primary) ?? "");
@@ -182,7 +222,7 @@ describe("a synchronous shard of three servers", () => {
     stack = await ownStack({ dataDir: stack.dataDir, redis: false, nats: false });
     expect(new URL(shard().primary).port).toBe(port);
     expect(shard().replicas).toHaveLength(2);
-    for (const replica of shard().replicas) expect(await count(replica)).toBe(26);
+    for (const replica of shard().replicas) expect(await count(replica)).toBe(28);
   });
 
   test("the old primary's data can be kept instead; the shard then has a replica less", async () => {
@@ -194,7 +234,7 @@ describe("a synchronous shard of three servers", () => {
     expect(stack.servers.map(({ name }) => name)).not.toContain(old);
     expect(shard().replicas).toHaveLength(1);
     await query(shard().primary, "INSERT INTO kept DEFAULT VALUES");
-    await eventually(async () => (await count(shard().replicas[0] ?? "")) === 27, "a replica that follows");
+    await eventually(async () => (await count(shard().replicas[0] ?? "")) === 29, "a replica that follows");
   });
 
   test("nothing is touched where no replica answers", async () => {
