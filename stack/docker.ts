@@ -17,12 +17,20 @@ export async function dockerAnswers(env: NodeJS.ProcessEnv = process.env): Promi
   return answers.includes(true);
 }
 
-/** Postgres 18 whose role and database are `roost`; the role may do everything. */
-export function postgresContainer(secret: string): Promise<ServerContainer> {
+/** Postgres 18 with some settings, whose role and database are `roost`; the role may do everything. */
+export function postgresContainer(
+  secret: string,
+  settings: Readonly<Record<string, number>>,
+): Promise<ServerContainer> {
   return runContainer({
     image: "postgres:18",
     port: 5432,
-    command: ["postgres", "-c", "wal_level=logical", "-c", "max_connections=200"],
+    command: [
+      "postgres",
+      "-c",
+      "wal_level=logical",
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
     environment: { POSTGRES_USER: "roost", POSTGRES_DB: "roost", POSTGRES_PASSWORD: secret },
     url: (address) => `postgres://roost:${secret}@${address}/roost`,
   });

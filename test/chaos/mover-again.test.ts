@@ -42,8 +42,8 @@ describe("a mover that is run again after it was killed while people wrote", () 
     "clean",
   ])("finishes what was begun: killed when %s began", async (step) => {
     const from = await moved.ownerOf(0);
-    expect(await moved.mover(RANGE, otherThan(from), step)).toBeUndefined();
-    await moved.mover(RANGE, otherThan(from));
+    expect(await moved.killedMover(RANGE, otherThan(from), step)).toBeUndefined();
+    await moved.move(RANGE, otherThan(from));
     await moved.expectNothingLeft();
     expect(await moved.ownerOf(0)).toBe(otherThan(from));
   });
@@ -52,8 +52,8 @@ describe("a mover that is run again after it was killed while people wrote", () 
     for (let kills = 0; kills < 4; kills++) {
       const from = await moved.ownerOf(0);
       const after = 200 + Math.random() * 1_500;
-      await moved.mover(RANGE, otherThan(from), after);
-      await moved.mover(RANGE, otherThan(from));
+      await moved.killedMover(RANGE, otherThan(from), after);
+      await moved.move(RANGE, otherThan(from));
       await moved.expectNothingLeft();
       expect([after, await moved.ownerOf(0)]).toEqual([after, otherThan(from)]);
     }

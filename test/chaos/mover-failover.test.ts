@@ -46,7 +46,8 @@ describe("a shard that fails over while buckets move", () => {
       const onMove = ({ step }: { step: MoveStep }) => {
         if (step === at && failing) failover ??= stack.failover(failing);
       };
-      const waits = { ...WAITS, announced: at ? 8_000 : 0, readers: 0 };
+      // Time for a failover before the fence.
+      const waits = { ...WAITS, announced: at === "compare" ? 8_000 : 0, readers: 0 };
       try {
         return await moveBuckets(servers, { range: RANGE, to, onMove, waits });
       } finally {

@@ -42,7 +42,7 @@ describe("a mover that is killed while people write", () => {
   ])("when %s begins", (step, outcome) => {
     it("leaves what abort puts in order", async () => {
       const from = await moved.ownerOf(0);
-      expect(await moved.mover(RANGE, otherThan(from), step)).toBeUndefined();
+      expect(await moved.killedMover(RANGE, otherThan(from), step)).toBeUndefined();
       expect(await moved.abort()).toEqual([outcome]);
       await moved.expectNothingLeft();
       expect(await moved.ownerOf(0)).toBe(outcome === "moved" ? otherThan(from) : from);

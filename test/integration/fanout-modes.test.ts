@@ -13,7 +13,7 @@ import { eventually, type Person, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";
 
 const run = promisify(execFile);
-const FLIPS = 300;
+const FLIPS = 200;
 
 class WatchedRedis extends RedisStore {
   readonly #replicated: () => Promise<boolean>;
@@ -236,7 +236,7 @@ describe("an author who switches between push and pull", () => {
       for (let n = 0; n < FLIPS; n++) {
         await pin(author, some(["push", "pull"]));
         if (n % 10 === 0) await enqueueModeJob(db, { author: author.id });
-        if (n % 60 === 59) await sleep(2_500);
+        if (n % 50 === 49) await sleep(2_500);
       }
       over = true;
     };

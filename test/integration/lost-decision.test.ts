@@ -58,7 +58,7 @@ describe("a decision that was lost with the server that made it", () => {
   };
 
   it("is refused once it has been taken back, before anything is deleted for that", async () => {
-    expect(await moved.mover(RANGE, "s1", "decide")).toBeUndefined();
+    expect(await moved.killedMover(RANGE, "s1", "decide")).toBeUndefined();
     const [epoch, map] = await decision();
     let bringing: Promise<{ taken: boolean }[]> | undefined;
     const onMove = ({ step, note }: { step: string; note?: string }) => {
@@ -72,7 +72,7 @@ describe("a decision that was lost with the server that made it", () => {
   });
 
   it("is refused also where nobody knows of the move any more", async () => {
-    expect(await moved.mover(RANGE, "s1", "decide")).toBeUndefined();
+    expect(await moved.killedMover(RANGE, "s1", "decide")).toBeUndefined();
     const [epoch, map] = await decision();
     await moved.rows("s0", "DELETE FROM moves");
     expect(await moved.abort()).toEqual([]);
@@ -84,7 +84,7 @@ describe("a decision that was lost with the server that made it", () => {
   });
 
   it("counts where somebody brings it just before it would be taken back", async () => {
-    expect(await moved.mover(RANGE, "s1", "decide")).toBeUndefined();
+    expect(await moved.killedMover(RANGE, "s1", "decide")).toBeUndefined();
     const [epoch, map] = await decision();
     let brought: Promise<void> | undefined;
     const onExcluded = async () => {
@@ -105,6 +105,6 @@ describe("a decision that was lost with the server that made it", () => {
     expect(await moved.ownerOf(BUCKET)).toBe("s1");
     expect(await moved.rows("s1", "SELECT text FROM tweets")).toEqual([{ text: "one" }]);
     await moved.expectNothingLeft();
-    await moved.mover(RANGE, "s0");
+    await moved.move(RANGE, "s0");
   });
 });

@@ -152,7 +152,7 @@ describe("moving buckets", () => {
   it("deletes nothing where the target lost what had arrived, in a failover, until somebody has looked", async () => {
     const [from, to] = [await moved.ownerOf(7), (await moved.ownerOf(7)) === "s0" ? "s1" : "s0"];
     await write(from, "still there");
-    expect(await moved.mover([7, 7], to, "decided")).toBeUndefined();
+    expect(await moved.killedMover([7, 7], to, "decided")).toBeUndefined();
     const [subscription] = await moved.rows<{ name: string }>(
       to,
       `SELECT subname::text AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid

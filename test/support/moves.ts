@@ -4,13 +4,16 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import type { BucketRange } from "../../config/topology.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
-import type { OnMove } from "../../services/operator/shards/moving.ts";
+import { moveBuckets } from "../../services/operator/shards/move.ts";
+import { type OnMove, WAITS } from "../../services/operator/shards/moving.ts";
 import { ShardServers } from "../../services/operator/shards/servers.ts";
 import { settleAll } from "../../services/operator/shards/settle.ts";
 import { bucketSql, FORGOTTEN, PLACED } from "../../services/operator/shards/tables.ts";
 import { eventually } from "./roost.ts";
 import type { TestShards } from "./servers.ts";
 
+/** No time is left to the nodes. */
+const AT_ONCE = { ...WAITS, announced: 0, readers: 0 };
 const SCRIPT = new URL("mover.ts", `file://${__filename}`).pathname;
 
 interface Abort {
@@ -43,8 +46,24 @@ export class MovedShards {
     await Promise.all([...this.#clients.values()].map((client) => client.end()));
   }
 
-  /** Runs a mover in a process of its own; returns the pauses, or undefined where it was killed. `dies`: at a step, or after ms. */
-  async mover([first, last]: BucketRange, to: string, dies?: string | number): Promise<number[] | undefined> {
+  /** Puts in order what was left and moves a range, with no time left to the nodes. Returns the pauses. */
+  async move(range: BucketRange, to: string): Promise<number[]> {
+    const servers = await ShardServers.find(this.#shards.topology);
+    try {
+      await servers.exclude();
+      await settleAll(servers, () => {}, { waits: AT_ONCE });
+      return await moveBuckets(servers, { range, to, onMove: () => {}, waits: AT_ONCE });
+    } finally {
+      await servers.close();
+    }
+  }
+
+  /** The same in a process of its own that is killed: at a step, or after ms. Returns the pauses where it came to its end before. */
+  async killedMover(
+    [first, last]: BucketRange,
+    to: string,
+    dies: string | number,
+  ): Promise<number[] | undefined> {
     const args = [this.#shards.topologyFile, String(first), String(last), to];
     const child = spawn("node", [SCRIPT, ...args, ...(typeof dies === "string" ? [dies] : [])], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -93,7 +112,7 @@ export class MovedShards {
     try {
       await servers.exclude();
       await onExcluded();
-      const waits = { announced: 0, readers: 0, arrival: 500 };
+      const waits = { ...AT_ONCE, arrival: 500 };
       return (await settleAll(servers, onMove, { accept, waits })).map(({ outcome }) => outcome);
     } finally {
       await servers.close();

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client } from "pg";
 import { readTopologyFile } from "../../config/topology.ts";
 import {
   dockerAnswers,
@@ -10,7 +11,7 @@ import {
   redisContainer,
   type ServerContainer,
 } from "../../stack/docker.ts";
-import { bringUp, removeDataDir } from "../../stack/index.ts";
+import { bringUp, removeDataDir, type Stack } from "../../stack/index.ts";
 
 /** The servers for ordinary tests, as environment variables. */
 export interface TestServers {
@@ -20,6 +21,16 @@ export interface TestServers {
   ROOST_TEST_REDIS_URL: string;
   ROOST_TEST_NATS_URL: string;
 }
+
+const POSTGRES = "pg-s0-0";
+/** For the pools of several nodes of each of the tests that run at the same time, and for what moves their buckets. */
+const ROOM = {
+  max_connections: 600,
+  max_worker_processes: 40,
+  max_logical_replication_workers: 24,
+  max_replication_slots: 40,
+  max_wal_senders: 40,
+};
 
 /** Servers, and how to stop those that were started for them. */
 export interface Provided {
@@ -58,7 +69,9 @@ function isComplete(servers: Partial<TestServers>): servers is TestServers {
 async function fromDocker(given: Partial<TestServers>): Promise<Provided> {
   const secret = randomBytes(16).toString("hex");
   const [postgres, redis, nats] = await Promise.all([
-    given.ROOST_TEST_PG_URL === undefined ? postgresContainer(secret) : untouched(given.ROOST_TEST_PG_URL),
+    given.ROOST_TEST_PG_URL === undefined
+      ? postgresContainer(secret, ROOM)
+      : untouched(given.ROOST_TEST_PG_URL),
     given.ROOST_TEST_REDIS_URL === undefined ? redisContainer(secret) : untouched(given.ROOST_TEST_REDIS_URL),
     given.ROOST_TEST_NATS_URL === undefined ? natsContainer(secret) : untouched(given.ROOST_TEST_NATS_URL),
   ]);
@@ -86,6 +99,7 @@ async function fromBinaries(given: Partial<TestServers>): Promise<Provided> {
     redis: given.ROOST_TEST_REDIS_URL === undefined,
     nats: given.ROOST_TEST_NATS_URL === undefined,
   });
+  await makeRoom(stack);
   const stop = async () => {
     await stack.stop();
     removeDataDir(dataDir);
@@ -98,4 +112,14 @@ async function fromBinaries(given: Partial<TestServers>): Promise<Provided> {
   if (isComplete(servers)) return { servers, stop };
   await stop();
   throw new Error(`the tests need all servers: ${stack.notices.join("; ")}`);
+}
+
+async function makeRoom({ servers, adminUrl }: Stack): Promise<void> {
+  const postgres = servers.find(({ name }) => name === POSTGRES);
+  if (postgres === undefined) throw new Error(`no ${POSTGRES}`);
+  const client = new Client({ connectionString: adminUrl(POSTGRES) });
+  await client.connect();
+  for (const [name, value] of Object.entries(ROOM)) await client.query(`ALTER SYSTEM SET ${name} = ${value}`);
+  await client.end();
+  await postgres.restart();
 }

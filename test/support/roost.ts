@@ -70,7 +70,9 @@ export class Roost {
   }
 
   async addNode(env: NodeJS.ProcessEnv = {}): Promise<RunningNode> {
-    const node = await startNode({ ...this.env, NODE_ID: `t-${randomBytes(6).toString("hex")}`, ...env });
+    const node = await patiently(() =>
+      startNode({ ...this.env, NODE_ID: `t-${randomBytes(6).toString("hex")}`, ...env }),
+    );
     this.nodes.push(node);
     return node;
   }
@@ -175,9 +177,11 @@ export class Roost {
 
   /** Everything that disagrees with what it should agree with. */
   async audit(): Promise<Finding[]> {
-    const findings: Finding[] = [];
-    await audit(readEnv(this.env), (finding) => findings.push(finding));
-    return findings;
+    return patiently(async () => {
+      const findings: Finding[] = [];
+      await audit(readEnv(this.env), (finding) => findings.push(finding));
+      return findings;
+    });
   }
 
   /** Mends what an audit finds, and returns what it found. */
