@@ -4,6 +4,7 @@ import type { TimelineQuery, Tweet } from "../../services/contracts/tweets.ts";
 import type { Id } from "../../services/contracts/users.ts";
 import { referenceOf } from "../../services/tweet/references.ts";
 import { type Person, Roost } from "../support/roost.ts";
+import "../support/seed.ts";
 
 describe("reading a home timeline", () => {
   let roost: Roost;

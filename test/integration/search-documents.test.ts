@@ -7,6 +7,7 @@ import { matches, tsqueryOf } from "../../services/tweet/search/interpret.ts";
 import { parseQuery, withUserIds } from "../../services/tweet/search/query.ts";
 import { tokens } from "../../services/tweet/search/tokens.ts";
 import { createShards, type TestShards } from "../support/servers.ts";
+import "../support/seed.ts";
 
 const WORDS = [
   ..."a b the café CAFE Straße don't x_y 12 ｆｕｌｌ ﬁne OR ΟΔΟΣ οδός Ёлка елка İstanbul ǅ".split(" "),

@@ -12,6 +12,7 @@ import {
 } from "../../mixins/redis/windowed-list.ts";
 import { newestFirst } from "../../mixins/shard-db/ids.ts";
 import { serverUrl } from "../support/servers.ts";
+import "../support/seed.ts";
 
 // Lists so short that every sequence trims them many times.
 jest.mock("../../config/limits.ts", () => {

@@ -13,6 +13,7 @@ import {
   WHOLE,
 } from "../../mixins/redis/windowed-list.ts";
 import { serverUrl } from "../support/servers.ts";
+import "../support/seed.ts";
 
 const base = 2_000_000_000_000_000_000n;
 const idOf = (n: number) => String(base + BigInt(n));

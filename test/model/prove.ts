@@ -19,13 +19,12 @@ const STATE = `${ROOT}.cache/prove.json`;
 /** Seeds to one process of jest: few enough to lose little when interrupted. */
 const CHUNK = 16;
 const SEQUENCES = 25;
-/** Tests that have a longer form, and what asks for it. */
+/** Tests that have a longer form, or try something else where they are asked to, and what asks for it. */
+const SEED = String(Date.now() % 2 ** 31);
 const LONGER = [
   { pattern: "edge-toggle", env: { ROOST_TOGGLE_SECONDS: "30" } },
-  {
-    pattern: "e2e/fuzz",
-    env: { ROOST_FUZZ_REQUESTS: "20000", ROOST_FUZZ_SEED: String(Date.now() % 2 ** 31) },
-  },
+  { pattern: "e2e/fuzz", env: { ROOST_FUZZ_REQUESTS: "20000", ROOST_FUZZ_SEED: SEED } },
+  { pattern: "test/unit/|search-documents|windowed-list|home-reading", env: { ROOST_SEED: SEED } },
 ];
 
 interface State {

@@ -12,6 +12,7 @@ import {
   type Wanted,
   wantedMode,
 } from "../../services/timeline/fanout-policy.ts";
+import "../support/seed.ts";
 
 const HOUR = 3_600;
 /** Seen for an hour: somebody tweets once a minute, and some follower reads every other minute. */

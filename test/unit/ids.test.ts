@@ -9,6 +9,7 @@ import {
   newestFirst,
   partitionOf,
 } from "../../mixins/shard-db/ids.ts";
+import "../support/seed.ts";
 
 const anyId = fc.bigInt({ min: 1n, max: 0x7fff_ffff_ffff_ffffn }).map(String);
 

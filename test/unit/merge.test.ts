@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { mergeById, scatter } from "../../mixins/shard-db/scatter.ts";
 import { commonFloor, intersect, mergeWindows } from "../../services/timeline/merge.ts";
+import "../support/seed.ts";
 
 const id = fc.integer({ min: 1, max: 60 }).map((n) => String(1_000_000_000_000_000_000n + BigInt(n)));
 const floor = fc.oneof(fc.constant("0"), id);

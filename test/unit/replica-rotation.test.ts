@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { chooseReplica, Positions, type Standing } from "../../mixins/shard-db/rotation.ts";
 import { SessionView } from "../../mixins/shard-db/session.ts";
+import "../support/seed.ts";
 
 const clock = { now: 100_000, settleMs: 5_000 };
 const nothing = { seen: undefined, timeline: 1, movedAt: 0 };

@@ -8,6 +8,7 @@ import {
   standingAfter,
 } from "../../mixins/shard-db/rotation.ts";
 import { SessionView } from "../../mixins/shard-db/session.ts";
+import "../support/seed.ts";
 
 const MAX_LAG_MS = 3_000;
 const REPLICAS = 3;

@@ -8,6 +8,7 @@ import {
   withRangeAt,
 } from "../../services/operator/shards/map.ts";
 import { type PlannedMove, planBalance } from "../../services/operator/shards/plan.ts";
+import "../support/seed.ts";
 
 const mapOf = (owners: string[], shards: string[]): MapEntry[] =>
   shards.map((shard) => ({ shard, buckets: rangesOf(owners, shard) }));

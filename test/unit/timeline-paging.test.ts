@@ -4,6 +4,7 @@ import { newestFirst } from "../../mixins/shard-db/ids.ts";
 import type { Tweet } from "../../services/contracts/tweets.ts";
 import type { Id } from "../../services/contracts/users.ts";
 import { type Ask, pageFromRows, pageFromWindows } from "../../services/timeline/paging.ts";
+import "../support/seed.ts";
 
 const idOf = (n: number): Id => String(1_000_000_000_000_000_000n + BigInt(n));
 const tweetOf = (id: Id): Tweet => ({
