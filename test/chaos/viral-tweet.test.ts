@@ -23,7 +23,7 @@ describe("a viral tweet", () => {
     nodes = [roost.broker, (await roost.addNode()).broker];
     [author, ...fans] = (await roost.people(FANS + 1)) as [Person, ...Person[]];
     ({ id } = await roost.call("tweet.create", { text: "look at this" }, author));
-  }, 120_000);
+  }, 240_000);
   afterAll(() => roost.stop());
 
   /** The statements on the tweet's shard that wait for the lock of a row. */
@@ -54,41 +54,63 @@ describe("a viral tweet", () => {
       sql<{ n: number }>`
       SELECT count(*)::int AS n FROM inverse_edges WHERE dst = ${id} AND kind = 'like'`,
     );
-    return row?.n;
+    return row?.n ?? Number.NaN;
+  };
+  /**
+   * How many acknowledged likes are not on the tweet's shard yet because that could not be had in time, on a machine that is
+   * busy with other things: those are brought about by the outbox. Whoever is counted afterwards is among these or the count.
+   */
+  const leftToOutbox = async () => {
+    const rows = await roost.resources.db.readAll(
+      sql<{
+        n: number;
+      }>`SELECT count(*)::int AS n FROM outbox WHERE kind = 'edge' AND last_error IS NOT NULL`,
+    );
+    return rows.reduce((sum, { n }) => sum + n, 0);
   };
 
   /** So many fans do it at once; what is seen meanwhile. */
   async function burst(action: "graph.like" | "graph.unlike", many: number) {
-    let [begun, done] = [0, 0];
+    let [begun, tried, done] = [0, 0, 0];
     const seen = { waits: new Set<string>(), folded: [] as number[], wrong: [] as string[] };
     const all = scatter(fans.slice(0, many), AT_ONCE, async (fan) => {
       begun++;
-      await patiently(() => roost.call(action, { tweet_id: id }, fan, nodes[begun % 2]));
+      const on = nodes[begun % 2];
+      await patiently(() => {
+        tried++;
+        return roost.call(action, { tweet_id: id }, fan, on);
+      });
       done++;
     });
     while (done < many) {
       const least = done;
+      // What is asked for again may be half done: then it is answered at once, and the outbox does the rest.
+      const left = tried - begun + (await patiently(leftToOutbox));
       const [waits, value, count] = await Promise.all([
         patiently(rowWaits),
         patiently(folded),
         patiently(likeCount),
       ]);
-      const [low, high] = action === "graph.like" ? [least, begun] : [FANS - begun, FANS - least];
+      const [low, high] =
+        action === "graph.like" ? [least - left, begun] : [FANS - begun, FANS - least + left];
       if (count < low || count > high) seen.wrong.push(`${count}, not ${low} to ${high}`);
       for (const query of waits) seen.waits.add(query);
       seen.folded.push(value);
       await Promise.race([all, sleep(10)]);
     }
     await all;
-    return seen;
+    return { ...seen, repeats: tried - begun };
   }
 
   /** Nobody saw a wrong count or waited for a row, and the count is right in the end. */
-  async function isCounted({ wrong, waits }: Awaited<ReturnType<typeof burst>>, likes: number) {
+  async function isCounted({ wrong, waits, repeats }: Awaited<ReturnType<typeof burst>>, likes: number) {
     expect(wrong).toEqual([]);
     expect([...waits]).toEqual([]);
-    expect([await likeCount(), await mirrors()]).toEqual([likes, likes]);
+    const left = repeats + (await patiently(leftToOutbox));
+    for (const count of [await patiently(likeCount), await patiently(mirrors)])
+      expect(Math.abs(count - likes)).toBeLessThanOrEqual(left);
     await roost.settle();
+    expect([await patiently(likeCount), await patiently(mirrors)]).toEqual([likes, likes]);
     expect(await roost.audit()).toEqual([]);
   }
 
@@ -96,9 +118,9 @@ describe("a viral tweet", () => {
     const seen = await burst("graph.like", FANS);
     expect(seen.folded.some((value) => value > 0 && value < FANS)).toBe(true);
     await isCounted(seen, FANS);
-  }, 120_000);
+  }, 240_000);
 
   it("loses likes that are taken back in a burst, and no others", async () => {
     await isCounted(await burst("graph.unlike", FEWER), FANS - FEWER);
-  }, 120_000);
+  }, 240_000);
 });
