@@ -16,7 +16,7 @@ const onServers = {
 };
 
 export default {
-  testTimeout: 120_000,
+  testTimeout: 240_000,
   maxWorkers: 2,
   projects: [
     { ...base, displayName: "unit", testMatch: ["<rootDir>/test/unit/**/*.test.ts"] },

@@ -42,7 +42,7 @@ describe("three shards, each a primary and a replica that follows in its own tim
     roost = await Roost.start({ shards: shardsOf(stack) });
     await roost.addNode();
     people = await peopleOnEach(roost, 4);
-  }, 120_000);
+  });
   afterEach(() => writers.stop());
   afterAll(() => roost.stop());
 

@@ -26,7 +26,7 @@ describe("three synchronous shards, each a primary and two replicas, under load"
     roost = await Roost.start({ shards: shardsOf(stack) });
     await roost.addNode();
     people = await peopleOnEach(roost, 4);
-  }, 120_000);
+  });
   afterAll(() => roost.stop());
 
   let writers: Writers;

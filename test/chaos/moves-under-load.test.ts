@@ -22,7 +22,7 @@ describe("buckets that move while people live", () => {
     await roost.addNode();
     moved = await MovedShards.of(roost.shards);
     society = await Society.of(roost, 6);
-  }, 60_000);
+  });
   afterAll(async () => {
     await moved.close();
     await roost.stop();
@@ -59,5 +59,5 @@ describe("buckets that move while people live", () => {
     await society.agree();
     await moved.expectNothingLeft();
     expect(await roost.audit()).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -79,11 +79,15 @@ describe("a thousand viewers who read cold at once, on two nodes", () => {
         );
       }),
     );
-    const statements = sent.mock.calls.length;
+    // What a timeline is made of; nodes look at their servers and the outbox besides, for as long as it takes.
+    const statements = sent.mock.calls.filter(([asked]) =>
+      /\b(edges|tweets|pull_authors)\b/.test(textOf(asked)),
+    ).length;
     sent.mockRestore();
     expect(await roost.counted("homeBuilds", "published")).toBe(VIEWERS);
     expect(await roost.counted("homeBuilds", "refused")).toBe(0);
-    expect(statements / VIEWERS).toBeLessThan(10);
+    expect(statements / VIEWERS).toBeGreaterThan(2);
+    expect(statements / VIEWERS).toBeLessThan(8);
     for (const [i, [first, ...others]] of pages.entries()) {
       expect(first).toHaveLength(PAGE);
       for (const other of others) expect(other).toEqual(first);
@@ -119,6 +123,9 @@ describe("many viewers who read without Redis", () => {
     await leaveConnections(roost, await roost.people(100), 0);
   });
 });
+
+/** The SQL of what a client is asked to send. */
+const textOf = (asked: unknown): string => (typeof asked === "string" ? asked : String(Object(asked).text));
 
 async function leaveConnections(roost: Roost, viewers: Person[], following: number): Promise<void> {
   const tweets = await HeldTable.of(roost.shards, "tweets");

@@ -23,7 +23,7 @@ describe("a viral tweet", () => {
     nodes = [roost.broker, (await roost.addNode()).broker];
     [author, ...fans] = (await roost.people(FANS + 1)) as [Person, ...Person[]];
     ({ id } = await roost.call("tweet.create", { text: "look at this" }, author));
-  }, 240_000);
+  });
   afterAll(() => roost.stop());
 
   /** The statements on the tweet's shard that wait for the lock of a row. */
@@ -118,9 +118,9 @@ describe("a viral tweet", () => {
     const seen = await burst("graph.like", FANS);
     expect(seen.folded.some((value) => value > 0 && value < FANS)).toBe(true);
     await isCounted(seen, FANS);
-  }, 240_000);
+  });
 
   it("loses likes that are taken back in a burst, and no others", async () => {
     await isCounted(await burst("graph.unlike", FEWER), FANS - FEWER);
-  }, 240_000);
+  });
 });

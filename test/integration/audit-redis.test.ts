@@ -196,7 +196,7 @@ describe("an audit of a Redis Cluster", () => {
     const { nodes, password } = parseRedisUrl(redis.redisUrl);
     raw = new Cluster(nodes, { redisOptions: { password } });
     roost = await Roost.start({ shards: 2, redisUrl: redis.redisUrl });
-  }, 90_000);
+  });
   afterAll(async () => {
     raw.disconnect();
     await roost.stop();
@@ -216,5 +216,5 @@ describe("an audit of a Redis Cluster", () => {
     const found = await roost.mend();
     expect(found.map((finding) => ("key" in finding ? finding.key : "")).sort()).toEqual(following.sort());
     expect(await roost.audit()).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -5,6 +5,7 @@ import type { ServiceBroker } from "moleculer";
 import { limits } from "../../config/limits.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
+import { scatter } from "../../mixins/shard-db/scatter.ts";
 import type { Tweet } from "../../services/contracts/tweets.ts";
 import type { Id } from "../../services/contracts/users.ts";
 import { callsOn } from "../../services/gateway/streams/calls.ts";
@@ -111,7 +112,7 @@ describe("the feed of new tweets", () => {
     Object.assign(limits.streams, { batch: 7, pollMs: NEVER_MS, overlapMs: 100 });
     feed = new Feed(callsOn(cutOff));
     await feed.subscribe(hear);
-    const ids = await Promise.all(Array.from({ length: 60 }, () => write(on("s1"))));
+    const ids = await scatter(Array.from({ length: 60 }), 8, () => write(on("s1")));
     await new Promise((resolve) => setTimeout(resolve, 2 * limits.streams.overlapMs));
     feed.nudge();
     await hasHeard(...ids);

@@ -81,7 +81,7 @@ describe("moving buckets", () => {
     await servers.exclude();
     await expect(move([7, 7], "s0")).rejects.toThrow("another process is moving buckets or changing the map");
     await servers.close();
-  }, 20_000);
+  });
 
   it("gives writers who are in the buckets the time they need, and takes it in between", async () => {
     await moved.rows("s1", "BEGIN");

@@ -46,5 +46,5 @@ describe("npm start", () => {
     expect(said).toContain("roost: stopping");
     expect(existsSync(join(dataDir, "lock"))).toBe(false);
     removeDataDir(dataDir);
-  }, 60_000);
+  });
 });

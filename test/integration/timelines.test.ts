@@ -3,6 +3,7 @@ import { limits } from "../../config/limits.ts";
 import { readWindows, WHOLE } from "../../mixins/redis/windowed-list.ts";
 import { bucketOf } from "../../mixins/shard-db/ids.ts";
 import { sql } from "../../mixins/shard-db/index.ts";
+import { scatter } from "../../mixins/shard-db/scatter.ts";
 import { TweetCache } from "../../services/tweet/tweet-cache.ts";
 import { eventually, type Person, Roost } from "../support/roost.ts";
 import { serverUrl } from "../support/servers.ts";
@@ -47,7 +48,7 @@ describe("timelines", () => {
       await follow(me, author);
       await roost.homeIds(me);
       const [first] = await Promise.all([tweet(author), roost.settle()]);
-      for (let i = 0; i < 9; i++) await Promise.all(Array.from({ length: 100 }, () => tweet(author)));
+      await scatter(Array.from({ length: 900 }), 8, () => tweet(author));
       await roost.settle();
       const ids = await roost.homeIds(me);
       expect(ids).toHaveLength(901);
