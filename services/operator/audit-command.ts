@@ -2,7 +2,7 @@ import { readCommandLine, UsageError } from "../../config/command-line.ts";
 import type { Env } from "../../config/env.ts";
 import { audit, auditAndMend } from "./audit.ts";
 import { describeFinding, type Finding } from "./audit-findings.ts";
-import type { OperatorCommand } from "./command.ts";
+import { type OperatorCommand, SERVERS, SERVERS_USAGE } from "./command.ts";
 import { Progress } from "./progress.ts";
 
 const USAGE = `Usage: npm run audit [-- --repair] [--json]
@@ -14,7 +14,9 @@ on standard output. People may write meanwhile: what is merely under way is no f
   --repair  mends mirrors, follows across a block, counters and Redis; then audits once more
   --json    findings as a line of JSON each
 
-  --topology-file FILE  of the databases (default: TOPOLOGY_FILE, or the servers of npm start); Redis is that of REDIS_URL
+${SERVERS_USAGE}
+
+Redis is that of REDIS_URL, or of npm start.
 
 Exit codes: 0 everything agrees (by now, with --repair), 1 something does not, 2 it could not be checked, or wrong arguments.`;
 
@@ -33,13 +35,14 @@ export const auditCommand: OperatorCommand = {
       options: {
         repair: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
-        "topology-file": { type: "string" },
+        ...SERVERS,
         help: { type: "boolean" },
       },
     });
     if (values.help) return undefined;
     if (positionals.length > 0) throw new UsageError(`expected no arguments, got "${positionals[0]}"`);
-    return { topologyFile: values["topology-file"], run: (env) => run(env, values) };
+    const { "topology-file": topologyFile, data: dataDir } = values;
+    return { topologyFile, dataDir, run: (env) => run(env, values) };
   },
 };
 

@@ -1,4 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { UsageError } from "../../config/command-line.ts";
 import { readEnv } from "../../config/env.ts";
 import { requireCurrentSchema } from "../../mixins/shard-db/migrate.ts";
@@ -15,8 +17,8 @@ const COMMANDS: Record<string, OperatorCommand> = {
   shards: shardsCommand,
 };
 const EXIT = { good: 0, usage: 2 } as const;
-/** Where `npm start` writes which servers it runs. */
-const STACK_ENV = ".roost/env";
+/** Where `npm start` keeps its data. */
+const DATA_DIR = ".roost";
 
 /** `node services/operator/cli.ts COMMAND …`; npm scripts of the same names call it. Returns the exit code. */
 async function main([name = "", ...args]: string[]): Promise<number> {
@@ -35,11 +37,20 @@ async function main([name = "", ...args]: string[]): Promise<number> {
 }
 
 async function run(task: Task): Promise<number> {
-  if (!task.topologyFile && !process.env.TOPOLOGY_FILE && existsSync(STACK_ENV))
-    process.loadEnvFile(STACK_ENV);
-  const env = readEnv({ ...process.env, ...(task.topologyFile ? { TOPOLOGY_FILE: task.topologyFile } : {}) });
+  const env = readEnv({ ...process.env, ...serversOf(task) });
   await requireCurrentSchema(env.topology);
   return task.run(env);
+}
+
+/** Which servers the command is about, as environment variables. Throws where nobody says so. */
+function serversOf({ topologyFile, dataDir }: Task): NodeJS.Dict<string> {
+  if (topologyFile) return { TOPOLOGY_FILE: topologyFile };
+  if (!dataDir && process.env.TOPOLOGY_FILE) return {};
+  const file = join(dataDir ?? DATA_DIR, "env");
+  if (existsSync(file)) return parseEnv(readFileSync(file, "utf8"));
+  throw new UsageError(
+    `npm start writes its servers to ${file}, which is not there: give --data or --topology-file`,
+  );
 }
 
 function misused(message: string): number {

@@ -1,10 +1,18 @@
 import type { Env } from "../../config/env.ts";
 import { ShardDb } from "../../mixins/shard-db/index.ts";
 
+/** The options that say which servers a command is about. */
+export const SERVERS = { "topology-file": { type: "string" }, data: { type: "string" } } as const;
+
+export const SERVERS_USAGE = `  --topology-file FILE  of the databases (default: TOPOLOGY_FILE)
+  --data DIR            the data directory of the npm start whose servers they are (default, without a file: .roost/)`;
+
 /** What a command line asks for. */
 export interface Task {
   /** undefined: TOPOLOGY_FILE, or that of `npm start`. */
   topologyFile: string | undefined;
+  /** Of `npm start`; undefined: the usual one. */
+  dataDir: string | undefined;
   /** Does it, prints what came of it, and returns the exit code. */
   run(env: Env): Promise<number>;
 }

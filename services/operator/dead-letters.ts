@@ -2,7 +2,7 @@ import { readCommandLine, UsageError } from "../../config/command-line.ts";
 import { isId } from "../../mixins/shard-db/ids.ts";
 import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/users.ts";
-import { type OperatorCommand, onShards } from "./command.ts";
+import { type OperatorCommand, onShards, SERVERS, SERVERS_USAGE } from "./command.ts";
 import { type DeadLetter, deadLetterIds, deadLetters, replay } from "./dead-letters.repo.ts";
 
 /** So many of each shard are listed. */
@@ -18,7 +18,7 @@ Jobs of the outbox that were given up after ten attempts. What they were to brin
   --json    as a line of JSON each
   replay    puts jobs back into the outbox, once the cause is mended: they are tried anew
 
-  --topology-file FILE  of the databases (default: TOPOLOGY_FILE, or the servers of npm start)
+${SERVERS_USAGE}
 
 Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
 
@@ -35,7 +35,7 @@ export const deadLettersCommand: OperatorCommand = {
       options: {
         all: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
-        "topology-file": { type: "string" },
+        ...SERVERS,
         help: { type: "boolean" },
       },
     });
@@ -43,6 +43,7 @@ export const deadLettersCommand: OperatorCommand = {
     const request = requestOf(positionals, values);
     return {
       topologyFile: values["topology-file"],
+      dataDir: values.data,
       run: (env) =>
         onShards(env, (db) => ("list" in request ? list(db, request.list) : replayThem(db, request.replay))),
     };

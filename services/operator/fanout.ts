@@ -4,7 +4,7 @@ import type { ShardDb } from "../../mixins/shard-db/index.ts";
 import type { Id } from "../contracts/users.ts";
 import { authorNow, pinMode } from "../timeline/fanout.repo.ts";
 import type { Wanted } from "../timeline/fanout-policy.ts";
-import { type OperatorCommand, onShards } from "./command.ts";
+import { type OperatorCommand, onShards, SERVERS, SERVERS_USAGE } from "./command.ts";
 
 const USAGE = `Usage: npm run fanout -- show USER_ID
        npm run fanout -- pin USER_ID push|pull|none
@@ -15,7 +15,7 @@ those who read. Timelines are the same either way.
   show      prints the mode, as a line of JSON
   pin       has the user pushed or pulled whatever FANOUT_POLICY says; none: as it says
 
-  --topology-file FILE  of the databases (default: TOPOLOGY_FILE, or the servers of npm start)
+${SERVERS_USAGE}
 
 Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
 
@@ -29,12 +29,13 @@ export const fanoutCommand: OperatorCommand = {
     const { positionals, values } = readCommandLine({
       args,
       allowPositionals: true,
-      options: { "topology-file": { type: "string" }, help: { type: "boolean" } },
+      options: { ...SERVERS, help: { type: "boolean" } },
     });
     if (values.help) return undefined;
     const request = requestOf(positionals);
     return {
       topologyFile: values["topology-file"],
+      dataDir: values.data,
       run: (env) => onShards(env, (db) => answer(db, request)),
     };
   },

@@ -22,14 +22,21 @@ export async function send(dataDir: string, args: string[], onLine: (line: strin
   });
   if (response.statusCode !== 200)
     throw new Error(`the stack on ${directory} takes no commands: HTTP ${response.statusCode}`);
-  for await (const text of createInterface({ input: response })) {
+  for await (const text of lines(response)) {
     // The cast: only the launcher knows the secret.
     const reply = JSON.parse(text) as Reply;
     if ("line" in reply) onLine(reply.line);
     else if ("error" in reply) throw new Error(reply.error);
     else return reply.answer;
   }
-  throw new Error("the stack has ended meanwhile");
+  throw new Error(`the stack on ${directory} has ended meanwhile: npm start puts in order what it was at`);
+}
+
+/** The lines that came; where the other side ends, however, there are no more. */
+async function* lines(response: IncomingMessage): AsyncGenerator<string> {
+  try {
+    yield* createInterface({ input: response });
+  } catch {}
 }
 
 function post(port: number, secret: string, body: string): Promise<IncomingMessage> {

@@ -112,6 +112,28 @@ describe("moving buckets", () => {
     await moved.expectNothingLeft();
   });
 
+  it("refuses a target whose clock is behind", async () => {
+    const database = new URL(
+      shards.topology.shards.find(({ name }) => name === "s1")?.primary ?? "",
+    ).pathname.slice(1);
+    // What is looked for there first is not what Postgres itself has.
+    await moved.rows(
+      "s1",
+      `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+         $$ SELECT pg_catalog.clock_timestamp() - interval '400 ms' $$;
+       ALTER DATABASE ${database} SET search_path = public, pg_catalog`,
+    );
+    try {
+      await expect(move([7, 7], "s1")).rejects.toThrow(/the clock of s1 is \d+ ms behind that of s0/);
+    } finally {
+      await moved.rows(
+        "s1",
+        `DROP FUNCTION public.clock_timestamp(); ALTER DATABASE ${database} RESET search_path`,
+      );
+    }
+    await moved.expectNothingLeft();
+  });
+
   /** Has s1 do something before each row that comes into a table, also where that is replicated. */
   const whileTampering = async (table: string, what: string, work: () => Promise<void>) => {
     await moved.rows(

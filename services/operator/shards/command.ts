@@ -21,6 +21,7 @@ export const shardsCommand: OperatorCommand = {
     return (
       read && {
         topologyFile: read.topologyFile,
+        dataDir: read.dataDir,
         run: async ({ topology }) => {
           await run(topology, read);
           return 0;

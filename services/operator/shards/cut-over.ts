@@ -53,7 +53,7 @@ export async function cutOver(
       ]);
       const pause = await tryOnce(move, gate, snapshot, map);
       pauses.push(pause.ms);
-      move.onMove({ step: "fence", pauseMs: pause.ms });
+      move.onMove({ step: pause.decided ? "decided" : "fence", pauseMs: pause.ms });
       if (pause.decided) return { pauses, snapshot };
     }
     await sleep(restMs(tries), undefined, { signal });

@@ -24,13 +24,13 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import type { BucketRange } from "../../../config/topology.ts";
+import { isOutage } from "../../../mixins/shard-db/pools.ts";
 import { cutOver, type Pauses } from "./cut-over.ts";
 import { ownerOf, withRangeAt } from "./map.ts";
 import {
   announce,
   beginMove,
   hasMarker,
-  moveLeftOver,
   notePause,
   noteStep,
   noteSubscription,
@@ -41,7 +41,7 @@ import { type Move, type OnMove, WAITS, type Waits } from "./moving.ts";
 import { copyState, lagBytes, publish, subscribe } from "./replication.repo.ts";
 import { deleteAstray, estimatedRows, tableNames } from "./rows.repo.ts";
 import { type ShardServers, ShardsError } from "./servers.ts";
-import { DIFFERS, finish, note, settle } from "./settle.ts";
+import { DIFFERS, differs, finish, note, settle } from "./settle.ts";
 import { unknownTables } from "./tables.ts";
 import { compareExactly, compareLive, RowsDiffer, requireSameColumns } from "./verify.ts";
 
@@ -104,14 +104,12 @@ export async function moveBuckets(servers: ShardServers, options: MoveOptions): 
 
 /** Does what can be done at once; the rest a second run does, or `abort`. */
 async function putInOrder(move: Move, error: unknown): Promise<void> {
-  if (error instanceof RowsDiffer && (await moveLeftOver(move.source.client))?.step === DIFFERS) return;
+  if (Error.isError(error) && error.cause instanceof RowsDiffer) return;
   await settle(move).catch((again: unknown) => {
-    const both = [error, again].map((each) => (Error.isError(each) ? each.message : String(each)));
+    const both = new Set([error, again].map(inWords));
     throw new ShardsError(
-      `${both.join("; putting things in order failed too: ")}: run \`npm run shards -- abort\``,
-      {
-        cause: error,
-      },
+      `${[...both].join("; putting things in order failed too: ")}: run \`npm run shards -- abort\``,
+      { cause: error },
     );
   });
 }
@@ -172,15 +170,21 @@ async function compare(move: Move, signal?: AbortSignal): Promise<void> {
 
 async function compareFrozen(move: Move, snapshot: pg.Client): Promise<void> {
   await note(move, "compare-exactly");
-  const { id, source, range, onMove } = move;
+  const { id, source, target, range, onMove } = move;
   try {
     await compareExactly(source.client, snapshot, range, (table, done, of) =>
       onMove({ step: "compare-exactly", note: `${table}, table ${done + 1} of ${of}` }),
     );
   } catch (error) {
-    if (error instanceof RowsDiffer) await noteStep(source.client, id, DIFFERS);
-    throw error;
+    if (!(error instanceof RowsDiffer)) throw error;
+    await noteStep(source.client, id, DIFFERS);
+    throw new ShardsError(`${error.message}. ${differs(id, source.shard, target.shard)}`, { cause: error });
   }
+}
+
+function inWords(error: unknown): string {
+  if (isOutage(error)) return "a server went away";
+  return Error.isError(error) ? error.message : String(error);
 }
 
 /** Returns once the target has everything that was committed on the source before; in ms, how long that took. */

@@ -1,5 +1,6 @@
 import { readCommandLine, UsageError } from "../../../config/command-line.ts";
 import { BUCKETS, type BucketRange } from "../../../config/topology.ts";
+import { SERVERS, SERVERS_USAGE } from "../command.ts";
 import type { Addresses } from "./change-map.ts";
 
 export const USAGE = `Usage: npm run shards -- status
@@ -26,7 +27,7 @@ Which shard has which of the ${BUCKETS} buckets, and moving them, while people r
   --accept   the rows of a move that were found to differ have been looked at: the source's are deleted
   --json     prints as JSON: status as one line; of moves, a line for each step and how far it is
 
-  --topology-file FILE  of the databases (default: TOPOLOGY_FILE, or the servers of npm start)
+${SERVERS_USAGE}
 
 Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
 
@@ -43,6 +44,7 @@ export interface ReadRequest {
   request: ShardsRequest;
   json: boolean;
   topologyFile: string | undefined;
+  dataDir: string | undefined;
 }
 
 /** Undefined where help is asked for. Throws UsageError. */
@@ -60,13 +62,13 @@ export function readRequest(args: string[]): ReadRequest | undefined {
       plan: { type: "boolean" },
       accept: { type: "boolean" },
       json: { type: "boolean", default: false },
-      "topology-file": { type: "string" },
+      ...SERVERS,
       help: { type: "boolean" },
     },
   });
   if (values.help) return undefined;
-  const { json, "topology-file": topologyFile, help: _, ...options } = values;
-  return { request: requestOf(positionals, options), json, topologyFile };
+  const { json, "topology-file": topologyFile, data: dataDir, help: _, ...options } = values;
+  return { request: requestOf(positionals, options), json, topologyFile, dataDir };
 }
 
 interface Options {

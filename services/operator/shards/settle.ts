@@ -165,7 +165,8 @@ async function requireArrival({ id, source, target, waits }: Move, marker: numbe
   }
 }
 
-function differs(id: string, source: string, target: string): string {
+/** What is to be done about a move whose rows were found to differ after the decision. */
+export function differs(id: string, source: string, target: string): string {
   return (
     `move ${id}: ${target} has the buckets, but its rows are not those that ${source} had. Nothing was deleted: compare ` +
     `them, copy what is missing, then run \`npm run shards -- abort --accept\`, which deletes those on ${source}`
