@@ -11,6 +11,7 @@ import { type OwnStack, ownStack } from "../support/servers.ts";
 
 const RANGE: BucketRange = [0, 40];
 const TWEETS = 1_000;
+const FAILOVER_MS = 6_000;
 
 describe("a shard that fails over while buckets move", () => {
   let stack: OwnStack;
@@ -46,8 +47,12 @@ describe("a shard that fails over while buckets move", () => {
       const onMove = ({ step }: { step: MoveStep }) => {
         if (step === at && failing) failover ??= stack.failover(failing);
       };
-      // Time for a failover before the fence.
-      const waits = { ...WAITS, announced: at === "compare" ? 8_000 : 0, readers: 0 };
+      // Time for the failover to begin: before the fence, or before what was given away is deleted.
+      const waits = {
+        ...WAITS,
+        announced: at === "compare" ? FAILOVER_MS : 0,
+        readers: at === "unpublish" ? FAILOVER_MS : 0,
+      };
       try {
         return await moveBuckets(servers, { range: RANGE, to, onMove, waits });
       } finally {

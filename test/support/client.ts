@@ -69,6 +69,15 @@ export class Client {
     });
   }
 
+  /** Reads something, again where the answer is a 503: on a busy machine a connection may not be had in time. */
+  async read(path: string): Promise<Answer> {
+    for (;;) {
+      const answer = await this.request("GET", path);
+      if (answer.status !== 503) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   async tweet(text: string): Promise<string> {
     const answer = await this.request("POST", "/2/tweets", { text });
     if (answer.status !== 201) throw new Error(`tweet: ${answer.status} ${JSON.stringify(answer.body)}`);
@@ -85,8 +94,7 @@ export class Client {
     let token: string | undefined;
     do {
       const query = `max_results=${pageSize}${token ? `&pagination_token=${token}` : ""}`;
-      const { status, body } = await this.request(
-        "GET",
+      const { status, body } = await this.read(
         `/2/users/${this.id}/timelines/reverse_chronological?${query}`,
       );
       if (status !== 200) throw new Error(`home: ${status} ${JSON.stringify(body)}`);

@@ -9,14 +9,14 @@ export interface Pair {
 
 /** The ids of a list, as one of its readers sees its first page. */
 export async function listed(reader: Client, path: string): Promise<string[]> {
-  const { status, body } = await reader.request("GET", path);
+  const { status, body } = await reader.read(path);
   if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
   return ((body.data ?? []) as { id: string }[]).map(({ id }) => id); // the contract of 200
 }
 
 /** One of the public metrics of what a path leads to. */
 export async function metric(reader: Client, path: string, name: string): Promise<number> {
-  const { body } = await reader.request("GET", path);
+  const { body } = await reader.read(path);
   return (body.data as { public_metrics: Record<string, number> }).public_metrics[name] ?? Number.NaN; // asked for
 }
 
