@@ -199,5 +199,28 @@ describe("a Redis Cluster that is resharded while people live on it", () => {
     from.disconnect();
     to.disconnect();
     expect(unhandled).toEqual([]);
+    await other.restart();
+    await eventually(() => cluster.linked(other), "the old master in sync");
+  });
+
+  it("goes on where the master that a slot is leaving is killed half-way, before anybody has mended the slot", async () => {
+    const { slot, home, other } = await cluster.placeOf(homeOf(3));
+    const replica = await cluster.replicaOf(home);
+    const [from, to] = [cluster.connect(home), cluster.connect(other)];
+    const move = new SlotMove(slot, from, to);
+    await move.begin();
+    await move.moveKeys(3);
+    from.disconnect();
+    await liveWhile(async () => {
+      home.kill("SIGKILL");
+      await eventually(() => cluster.isMaster(replica), "the replica in charge");
+    });
+    await society.liveUntilRedisServes();
+    await society.agree();
+    await to.cluster("SETSLOT", slot, "STABLE");
+    await home.restart();
+    await eventually(() => cluster.linked(home), "the old master in sync");
+    await cluster.agreed();
+    to.disconnect();
   });
 });
