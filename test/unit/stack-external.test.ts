@@ -50,9 +50,9 @@ describe("servers that the environment names", () => {
 
 describe("whether Docker answers", () => {
   let engine: Server;
-  let socket: string;
+  const directory = mkdtempSync(join(tmpdir(), "roost-docker-"));
+  const socket = join(directory, "docker.sock");
   beforeAll(async () => {
-    socket = join(mkdtempSync(join(tmpdir(), "roost-docker-")), "docker.sock");
     engine = createServer((request, response) => {
       response.statusCode = request.url === "/_ping" ? 200 : 404;
       response.end();
@@ -61,6 +61,7 @@ describe("whether Docker answers", () => {
   });
   afterAll(() => {
     engine.close();
+    rmSync(directory, { recursive: true });
   });
 
   test("yes where the engine answers its ping", async () => {
