@@ -238,7 +238,9 @@ describe("search", () => {
     try {
       proxy.cut();
       // Nothing but the tweets that match is on the shard that is away.
-      const viewer = people.find((person) => roost.resources.db.shardOf(person) === s0.name);
+      const viewer = (await roost.people(40)).find(
+        (person) => roost.resources.db.shardOf(person) === s0.name,
+      );
       const query = "apple -is:retweet";
       for (const answer of [
         roost.call("tweet.search", { query, limit: 10 }, viewer, broker),
