@@ -37,17 +37,23 @@ async function main([name = "", ...args]: string[]): Promise<number> {
 }
 
 async function run(task: Task): Promise<number> {
-  const env = readEnv({ ...process.env, ...serversOf(task) });
+  const env = readEnv(environmentOf(task));
   await requireCurrentSchema(env.topology);
   return task.run(env);
 }
 
-/** Which servers the command is about, as environment variables. Throws where nobody says so. */
-function serversOf({ topologyFile, dataDir }: Task): NodeJS.Dict<string> {
-  if (topologyFile) return { TOPOLOGY_FILE: topologyFile };
-  if (!dataDir && process.env.TOPOLOGY_FILE) return {};
+/**
+ * The environment, with the servers that the command is about: those that an option names, or else the environment, or else
+ * those of `npm start`. Throws UsageError where nobody says so.
+ */
+function environmentOf({ topologyFile, dataDir }: Task): NodeJS.Dict<string> {
+  if (topologyFile) return { ...process.env, TOPOLOGY_FILE: topologyFile };
+  if (!dataDir && process.env.TOPOLOGY_FILE) return process.env;
   const file = join(dataDir ?? DATA_DIR, "env");
-  if (existsSync(file)) return parseEnv(readFileSync(file, "utf8"));
+  if (existsSync(file)) {
+    const servers = parseEnv(readFileSync(file, "utf8"));
+    return dataDir ? { ...process.env, ...servers } : { ...servers, ...process.env };
+  }
   throw new UsageError(
     `npm start writes its servers to ${file}, which is not there: give --data or --topology-file`,
   );

@@ -1,4 +1,7 @@
 import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { sql } from "../../mixins/shard-db/index.ts";
 import { type Person, Roost } from "../support/roost.ts";
 
@@ -15,12 +18,12 @@ describe("npm run audit", () => {
   });
   afterAll(() => roost.stop());
 
-  const command = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  const command = (args: string[], env: NodeJS.ProcessEnv = {}, cwd = ROOT) =>
     new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
       execFile(
         "node",
-        ["services/operator/cli.ts", "audit", ...args],
-        { cwd: ROOT, env: { ...process.env, ...roost.env, NODE_OPTIONS: "", ...env } },
+        [join(ROOT, "services/operator/cli.ts"), "audit", ...args],
+        { cwd, env: { ...process.env, ...roost.env, NODE_OPTIONS: "", ...env } },
         (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
       );
     });
@@ -69,6 +72,27 @@ describe("npm run audit", () => {
     const { code, stderr } = await command([], { REDIS_URL: "" });
     expect(code).toBe(0);
     expect(stderr).toContain("Redis was not checked");
+  });
+
+  it("asks the servers of --data whatever the environment says, those of .roost where it says nothing else", async () => {
+    const place = mkdtempSync(join(tmpdir(), "roost-audit-"));
+    const writeEnv = (dir: string, redisUrl: string | undefined) => {
+      mkdirSync(join(place, dir));
+      const text = `TOPOLOGY_FILE="${roost.env.TOPOLOGY_FILE}"\nREDIS_URL="${redisUrl}"\n`;
+      writeFileSync(join(place, dir, "env"), text);
+    };
+    const NOWHERE = "redis://127.0.0.1:1";
+    writeEnv("data", roost.env.REDIS_URL);
+    writeEnv(".roost", NOWHERE);
+    const elsewhere = { TOPOLOGY_FILE: "/none.json", REDIS_URL: NOWHERE };
+    expect(await command(["--data", join(place, "data")], elsewhere)).toMatchObject({ code: 0 });
+    expect(await command([], { TOPOLOGY_FILE: undefined }, place)).toMatchObject({ code: 0 });
+    const missing = await command(["--data", "/none"]);
+    expect(missing).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("/none/env, which is not there"),
+    });
+    rmSync(place, { recursive: true });
   });
 
   it("refuses arguments that it does not know, with its usage", async () => {
